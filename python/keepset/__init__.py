@@ -1,0 +1,43 @@
+r"""Arvados Keep collections and manifests, with the engine in Rust.
+
+Example:
+    >>> import keepset
+    >>> manifest = keepset.Manifest.parse(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:foo.txt\n")
+    >>> list(manifest.files())
+    [('foo.txt', 3)]
+    >>> manifest.portable_data_hash
+    '83367e8913dcec0bf3fc25ed5a27eacb+49'
+
+Importing this package is cheap: the command line's libraries are loaded by `keepset.cli` alone.
+"""
+
+from keepset import errors, ranges
+from keepset._core import DEBUG_BUILD as _DEBUG_BUILD
+from keepset._core import __version__
+from keepset.locator import KeepLocator
+from keepset.manifest import Manifest, escape, normalize_stream, unescape
+
+__all__ = [
+    "KeepLocator",
+    "Manifest",
+    "__version__",
+    "errors",
+    "escape",
+    "normalize_stream",
+    "ranges",
+    "unescape",
+]
+
+if _DEBUG_BUILD:
+    # Nobody should measure, or ship, a build that is ten times slower than it looks.
+    import os
+
+    if not os.environ.get("KEEPSET_ALLOW_DEBUG"):
+        import warnings
+
+        warnings.warn(
+            "keepset is a debug build: everything is much slower than in a release build"
+            " (set KEEPSET_ALLOW_DEBUG=1 to silence this)",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,56 @@
+"""`keepset blocks`: the data blocks that a manifest, or a part of it, is made of."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from keepset.cli.inputs import Source, with_paths
+from keepset.cli.options import Exclude, Include, Json, Manifests, ModeOption, Print0
+from keepset.cli.paths import literal_pattern, select
+from keepset.cli.run import Filters, Run, View
+
+__all__ = ["blocks"]
+
+
+def blocks(
+    manifests: Manifests = None,
+    stripped: Annotated[
+        bool, typer.Option("--stripped", "-s", help="Digest and size only, without signatures and other hints.")
+    ] = False,
+    print0: Print0 = False,
+    json: Json = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    mode: ModeOption = "compat",
+) -> None:
+    """Print the locators of the blocks.
+
+    Each distinct block once, in the order of the manifest. Of a path, or with filters, only the blocks that those files
+    use.
+    """
+    filters = Filters(include, exclude)
+    with Run() as run:
+        sources = with_paths(manifests)
+        if json:
+            with run.output.array() as array:
+                for source in run.each(sources):
+                    with run.attempt(source):
+                        locators = _locators(run.view(source, mode, filters), stripped)
+                        array.extend(_describe(source, locator) for locator in locators)
+            return
+        for source in run.each(sources):
+            with run.attempt(source):
+                run.output.lines(_locators(run.view(source, mode, filters), stripped), "\0" if print0 else "\n")
+
+
+def _locators(view: View, stripped: bool) -> Iterator[str]:
+    manifest = view.manifest
+    if view.path:
+        manifest = select(manifest, [literal_pattern(view.path)]).normalized()
+    return (manifest.stripped() if stripped else manifest).blocks()
+
+
+def _describe(source: Source, locator: str) -> dict[str, Any]:
+    digest, size, *hints = locator.split("+")
+    return {"manifest": source.file, "locator": locator, "digest": digest, "size": int(size), "hints": hints}

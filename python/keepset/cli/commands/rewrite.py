@@ -1,0 +1,91 @@
+"""`keepset normalize` and `keepset strip`: the same manifest, written another way."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keepset import Manifest
+from keepset.cli.exits import ExitCode
+from keepset.cli.inputs import Mode, whole_manifests
+from keepset.cli.options import Json, ModeOption, OutputFile, WholeManifests
+from keepset.cli.results import deliver, describe_result, targets
+from keepset.cli.run import Run
+
+__all__ = ["normalize", "strip"]
+
+_InPlace = Annotated[bool, typer.Option("--in-place", "-i", help="Write each manifest back to its own file.")]
+
+
+def normalize(
+    manifests: WholeManifests = None,
+    output: OutputFile = None,
+    in_place: _InPlace = False,
+    strip: Annotated[bool, typer.Option("--strip", help="Drop signatures and other hints, too.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: name what is not in normal form, and exit with 1.")
+    ] = False,
+    json: Json = False,
+    mode: ModeOption = "compat",
+) -> None:
+    """Write in normal form.
+
+    Sorted, each block once in a stream, touching ranges joined. Byte for byte what the existing Python SDK writes, so
+    that equal collections get equal portable data hashes.
+    """
+    if check:
+        if output is not None or in_place or strip or json:
+            raise typer.BadParameter("--check writes nothing and takes no other option but --mode")
+        _check(manifests, mode)
+    elif strip:
+        _rewrite(manifests, output, in_place, json, mode, lambda manifest: manifest.normalized().stripped())
+    else:
+        _rewrite(manifests, output, in_place, json, mode, Manifest.normalized)
+
+
+def strip(
+    manifests: WholeManifests = None,
+    output: OutputFile = None,
+    in_place: _InPlace = False,
+    json: Json = False,
+    mode: ModeOption = "compat",
+) -> None:
+    """Write without signatures and other hints.
+
+    Nothing else changes. This is the text whose MD5 and length are the portable data hash.
+    """
+    _rewrite(manifests, output, in_place, json, mode, Manifest.stripped)
+
+
+def _rewrite(
+    manifests: list[str] | None,
+    output: Path | None,
+    in_place: bool,
+    json: bool,
+    mode: Mode,
+    transform: Callable[[Manifest], Manifest],
+) -> None:
+    with Run() as run:
+        sources = whole_manifests(manifests)
+        goals = dict(zip(sources, targets(sources, output, in_place, json), strict=True))
+        if not json:
+            for source in run.each(sources):
+                with run.attempt(source):
+                    deliver(run, transform(source.load(mode)), goals[source])
+            return
+        with run.output.array() as array:
+            for source in run.each(sources):
+                with run.attempt(source):
+                    result, target = transform(source.load(mode)), goals[source]
+                    if target is None or deliver(run, result, target):
+                        array.append({"manifest": source.file, **describe_result(result, target)})
+
+
+def _check(manifests: list[str] | None, mode: Mode) -> None:
+    with Run() as run:
+        for source in run.each(whole_manifests(manifests)):
+            with run.attempt(source):
+                if not source.load(mode).is_normalized:
+                    run.found(ExitCode.FOUND)
+                    run.output.line(f"{run.output.name(source.file)}: not in normal form")

@@ -1,0 +1,83 @@
+"""The arguments and options that several commands share, said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keepset.cli.inputs import Mode
+
+__all__ = [
+    "Exclude",
+    "Human",
+    "Include",
+    "Json",
+    "Manifests",
+    "MaxDepth",
+    "ModeOption",
+    "OutputFile",
+    "Print0",
+    "WholeManifests",
+]
+
+_FILTERS = "Filters"
+
+Manifests = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MANIFEST[/PATH]",
+        help="Manifest files, each with a path inside or not; - is standard input, also the default.",
+        show_default=False,
+    ),
+]
+WholeManifests = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MANIFEST",
+        help="Manifest files; - is standard input, also the default.",
+        show_default=False,
+    ),
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option("--mode", help="What to accept: what existing clients load (compat), or the documented grammar only."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Human = Annotated[
+    bool, typer.Option("--human", "--human-readable", "-h", help="Print sizes with a unit: powers of 1024, rounded up.")
+]
+Print0 = Annotated[bool, typer.Option("--print0", "-0", help="End each name with a NUL instead of a newline.")]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="PATTERN",
+        help="Only what matches, as rclone does: *.bam anywhere, /d/*.bam from the root, d/** below d. Repeatable.",
+        show_default=False,
+        rich_help_panel=_FILTERS,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Not what matches, even if included. Repeatable.",
+        show_default=False,
+        rich_help_panel=_FILTERS,
+    ),
+]
+MaxDepth = Annotated[
+    int | None,
+    typer.Option("--max-depth", "-d", min=0, metavar="N", help="Go down at most N levels.", show_default=False),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to FILE, whole or not at all, instead of standard output.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,180 @@
+"""One run of a command: its output, its progress, what it reports and what it exits with.
+
+A command does its work in `with Run() as run:`. Whatever goes wrong in there becomes one line on standard error and an
+exit code; what concerns one input alone (`with run.attempt(source):`) does not keep the command from the next one.
+"""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from keepset import Manifest
+from keepset.cli.exits import ExitCode
+from keepset.cli.inputs import Mode, Source
+from keepset.cli.output import ClosedPipeError, Output, OutputError
+from keepset.cli.paths import select
+from keepset.cli.progress import Progress
+from keepset.cli.text import one_line, quote, utf8_argument
+from keepset.errors import InternalError, KeepsetError, ManifestError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Filters", "Run", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The patterns of `--include` and `--exclude`."""
+
+    include: list[str] | None
+    exclude: list[str] | None
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Give the part of a manifest that passes."""
+        if not self.include and not self.exclude:
+            return manifest
+        include = [utf8_argument(pattern) for pattern in self.include or []]
+        exclude = [utf8_argument(pattern) for pattern in self.exclude or []]
+        return select(manifest, include or None, exclude or None)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a command looks at: a manifest, filtered, and a path that is there."""
+
+    source: Source
+    manifest: Manifest
+    path: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the path is a file."""
+        return bool(self.path) and self.manifest.stat(self.path).is_file()
+
+    def children(self, path: str) -> tuple[list[str], list[str]]:
+        """Give the names of the directories and of the files in a directory."""
+        _, directories, files = next(self.manifest.walk(path))
+        return directories, files
+
+
+class Run:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.exit_code = ExitCode.OK
+        self._inputs = 1
+        self.progress = Progress()
+        self.output = Output(self.progress)
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        if error is None:
+            try:
+                self.output.flush()
+            except (ClosedPipeError, OutputError, KeyboardInterrupt) as late:
+                error = late
+        self.progress.stop()
+        if isinstance(error, (typer.Exit, typer.BadParameter, SystemExit)):
+            return
+        self._report(error)
+        if error is not None or self.exit_code:
+            raise typer.Exit(self.exit_code) from None
+
+    def _report(self, error: BaseException | None) -> None:
+        match error:
+            case None | ClosedPipeError():
+                pass
+            case KeyboardInterrupt():
+                self.found(ExitCode.INTERRUPTED)
+            case OutputError():
+                self.fail(ExitCode.FAILED_IO, str(error))
+            case MemoryError():
+                self.fail(ExitCode.FAILED_IO, "out of memory")
+            case InternalError():
+                self.fail(ExitCode.BUG, f"a bug in keepset, please report it: {one_line(str(error))}")
+            case KeepsetError() | OSError():
+                self.fail(*_explain(error, None))
+            case _:
+                traceback.print_exception(error)
+                self.fail(ExitCode.BUG, "a bug in keepset, please report it with the lines above")
+
+    def found(self, code: ExitCode) -> None:
+        """Note what the run is to exit with; the highest code wins."""
+        self.exit_code = max(self.exit_code, code)
+
+    def fail(self, code: ExitCode, message: str) -> None:
+        """Report a failure in one line on standard error, and go on."""
+        self.found(code)
+        self.note(f"keepset: {message}")
+
+    def note(self, message: str) -> None:
+        """Print one line on standard error."""
+        if sys.stderr is not None:
+            with self.progress.hidden(), suppress(OSError):  # nobody may be listening there either
+                print(message, file=sys.stderr, flush=True)
+
+    def each(self, sources: list[Source]) -> Iterator[Source]:
+        """Go over the inputs, with progress."""
+        self._inputs = len(sources)
+        self.progress.expect(len(sources))
+        for source in sources:
+            self.progress.describe(f"Reading {source.name}")
+            yield source
+            self.progress.advance()
+
+    @contextmanager
+    def attempt(self, source: Source) -> Iterator[None]:
+        """Report what goes wrong with one input, and let the command go on with the next."""
+        try:
+            yield
+        except InternalError:
+            raise
+        except (KeepsetError, OSError) as error:
+            self.output.flush()
+            code, message = _explain(error, source)
+            if isinstance(error, FileNotFoundError) and not isinstance(error, KeepsetError) and self._inputs > 1:
+                message += " (a path inside a manifest is written MANIFEST/PATH)"
+            self.fail(code, message)
+
+    def view(self, source: Source, mode: Mode, filters: Filters) -> View:
+        """Load what an argument names: the manifest, filtered, at a path that exists."""
+        manifest = source.load(mode)
+        if source.path:
+            manifest.stat(source.path)  # a path that is missing is an error, one that the filters empty is not
+        kept = filters.apply(manifest)
+        if source.path and source.path not in kept:
+            return View(source, Manifest.parse(b""), "")
+        return View(source, kept, source.path)
+
+
+def _explain(error: KeepsetError | OSError, source: Source | None) -> tuple[ExitCode, str]:
+    name = f"{source.name}: " if source else ""
+    match error:
+        case ManifestError():
+            return ExitCode.BAD_INPUT, _explain_manifest(error, source)
+        case KeepsetError() if isinstance(error, OSError):
+            return ExitCode.NOT_FOUND, f"{name}{error.strerror} in the manifest: {one_line(str(error.filename))}"
+        case KeepsetError():
+            return ExitCode.BAD_INPUT, f"{name}{one_line(str(error))}"
+        case FileNotFoundError() | NotADirectoryError():
+            return ExitCode.NOT_FOUND, f"{name}{error.strerror}"
+        case OSError():
+            return ExitCode.FAILED_IO, f"{name}{error.strerror or error}"
+
+
+def _explain_manifest(error: ManifestError, source: Source | None) -> str:
+    what = f"{one_line(error.message, 400)} [{error.code}]"
+    if source is None or error.line is None:
+        return what
+    advice = "keepset validate" if source.is_standard_input else f"keepset validate {quote(source.file)}"
+    return f"{source.name}:{error.line}:{error.column}: {what} ('{advice}' lists every problem)"
