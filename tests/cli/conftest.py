@@ -1,0 +1,107 @@
+"""What the tests of the command line share: a small manifest, and two ways to run `keepset`.
+
+`cli` runs a command within this process, which is quick. `keepset` starts the installed script, for what only a
+process has: pipes, signals, terminals, locales.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.testing
+
+from keepset.cli.app import app
+from samples import SIGNATURE, A, B, C, E
+
+SMALL = (
+    f". {A} {B} 0:3:a.txt 3:3:b.bam 0:6:both\n"
+    f"./d {C} 0:5:c.bam\n"
+    f"./d/e {A}{SIGNATURE}6f000000 0:3:deep.txt 0:0:empty\n"
+    f"./void {E} 0:0:\\056\n"
+)
+"""Five directories deep and wide enough to tell the commands' answers apart; it is in normal form."""
+
+
+class Outcome:
+    """What a command printed, and what it exited with."""
+
+    def __init__(self, exit_code: int, stdout: bytes, stderr: bytes) -> None:
+        self.exit_code = exit_code
+        self.stdout_bytes = stdout
+        self.stdout = stdout.decode("utf-8", "surrogateescape")
+        self.stderr = stderr.decode()
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of standard output, of a command that succeeded."""
+        assert self.exit_code == 0, self.stderr
+        assert self.stderr == ""
+        return self.stdout.splitlines()
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - a JSON document
+        """The JSON document on standard output."""
+        return json.loads(self.stdout_bytes)
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a folder with the manifest `small`, whatever the terminal of whoever runs the tests is like."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").write_text(SMALL)
+    for name in ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR", "LC_ALL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cli() -> Command:
+    """Run a command within this process."""
+
+    def run(*arguments: str | Path, stdin: str | bytes = b"") -> Outcome:
+        if isinstance(stdin, str):
+            stdin = stdin.encode("utf-8", "surrogateescape")
+        result = typer.testing.CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout_bytes, result.stderr_bytes)
+
+    return run
+
+
+@pytest.fixture
+def script() -> str:
+    """The installed console script."""
+    return str(Path(sys.executable).with_name("keepset"))
+
+
+@pytest.fixture
+def keepset(script: str) -> Command:
+    """Run the installed script as a process."""
+
+    def run(*arguments: str | bytes | Path, stdin: bytes = b"", **environment: str) -> Outcome:
+        result = subprocess.run(
+            [script, *arguments], input=stdin, capture_output=True, check=False, env=os.environ | environment
+        )
+        return Outcome(result.returncode, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def make() -> Callable[..., Path]:
+    """Write a manifest with one file of three bytes of each name, given as it is written in a manifest."""
+
+    def write(file: str, *names: str) -> Path:
+        path = Path(file)
+        path.write_bytes(f". {A} {' '.join(f'0:3:{name}' for name in names)}\n".encode("utf-8", "surrogateescape"))
+        return path
+
+    return write
