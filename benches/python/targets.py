@@ -1,0 +1,67 @@
+"""The figures that issue 3 asks for, all in this one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Metric: TypeAlias = Literal["ratio", "share", "ns_per_item", "bytes_per_file", "times_text", "milliseconds"]
+
+MANY = "many-directories"
+MILLION = "million-files"
+DEEP = "deep-paths"
+INTERLEAVED = "interleaved"
+INTERLEAVED_SHUFFLED = "interleaved-shuffled"
+ONE = "one-directory"
+ONE_SHUFFLED = "one-directory-shuffled"
+SMALL = "small-manifests"
+HOSTILE = "hostile-spans"
+NESTED = "deep-directories"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on one metric of one operation, on some corpora or (none named) on every corpus it is measured on."""
+
+    operation: str
+    corpora: tuple[str, ...]
+    metric: Metric
+    bound: Literal["at least", "at most"]
+    value: float
+
+    def applies_to(self, operation: str, corpus: str) -> bool:
+        """Whether a row is held to this target."""
+        return self.operation == operation and (not self.corpora or corpus in self.corpora)
+
+    def is_met_by(self, value: float) -> bool:
+        """Whether a measured value keeps the bound."""
+        return value >= self.value if self.bound == "at least" else value <= self.value
+
+
+# ratio: time of the official client (or of what the row names instead) over ours; share: the reverse.
+TARGETS = (
+    Target("load", (MANY, DEEP, ONE, ONE_SHUFFLED), "ratio", "at least", 150),
+    Target("load", (MILLION,), "ratio", "at least", 100),
+    Target("load", (INTERLEAVED, INTERLEAVED_SHUFFLED), "ratio", "at least", 250),
+    Target("load", (), "ns_per_item", "at most", 500),
+    Target("normalize", (), "ratio", "at least", 100),
+    Target("strip", (), "ratio", "at least", 50),
+    Target("portable_data_hash", (), "ratio", "at least", 50),
+    Target("portable_data_hash over writing + MD5", (), "share", "at most", 1.3),
+    Target("diff", (MANY, MILLION, DEEP, ONE, ONE_SHUFFLED), "ratio", "at least", 500),
+    Target("diff", (MANY, MILLION, DEEP, ONE, ONE_SHUFFLED), "ns_per_item", "at most", 25),
+    Target("parse", (SMALL,), "ratio", "at least", 100),
+    Target("parse", (SMALL,), "ns_per_item", "at most", 2000),
+    Target("parse_many on two threads over one", (SMALL,), "ratio", "at least", 1.5),
+    Target("files, iterated", (), "ns_per_item", "at most", 300),
+    Target("files, in a list", (), "ns_per_item", "at most", 300),
+    Target("path in manifest", (), "ns_per_item", "at most", 1000),
+    Target("resident", (MILLION, DEEP), "bytes_per_file", "at most", 100),
+    # The issue says "a small multiple of the text". Cut into segments the text would be 16 million of them: 240 bytes
+    # and more for each byte of it.
+    *(
+        Target(f"peak, {step}", (HOSTILE,), "times_text", "at most", 16)
+        for step in ("load", "normalize", "strip", "portable_data_hash", "files", "diff")
+    ),
+    Target("import", (), "milliseconds", "at most", 30),
+)
