@@ -260,7 +260,7 @@ def test_a_character_that_is_not_utf8_counts_as_one_column() -> None:
     data = b"./\xff\xfe " + A.encode() + b" 0:9:a\n"
     with pytest.raises(ManifestError) as caught:
         Manifest.parse(data)
-    assert (caught.value.column, caught.value.offset) == (6 + len(A), 5 + len(A))
+    assert (caught.value.column, caught.value.offset) == (7 + len(A), 6 + len(A))
 
 
 def test_token_of_an_error_shows_bytes_that_are_not_utf8() -> None:

@@ -266,6 +266,8 @@ def test_blocks_come_with_the_best_of_their_hints(text: bytes) -> None:
     for form in (manifest, manifest.normalized()):
         for block in form.blocks():
             digest, size, *_ = block.split("+")
+            if form is not manifest and block == reference.EMPTY_BLOCK:
+                continue  # the normal form lists it where there is no other block, whatever the text said
             candidates = tree.hints.get((digest, int(size)), [""])
             assert block == f"{digest}+{size}{reference.best_hints(candidates)}"
 

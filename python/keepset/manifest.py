@@ -6,6 +6,7 @@ These are the classes and functions of the compiled engine themselves: there is 
 from keepset._core import (
     BlockIterator,
     Change,
+    ChangeIterator,
     Diff,
     FileIterator,
     Manifest,
@@ -21,6 +22,7 @@ from keepset._core import (
 __all__ = [
     "BlockIterator",
     "Change",
+    "ChangeIterator",
     "Diff",
     "FileIterator",
     "Manifest",

@@ -70,9 +70,9 @@ impl BlockInterner {
         self.blocks.as_vec_mut().clear();
         // Clearing a large table would cost more than the next small manifest does.
         if self.slots.len() > 256 * SMALL {
-            self.slots = Vec::new()
+            self.slots = Vec::new();
         } else {
-            self.slots.clear()
+            self.slots.clear();
         }
         self.expected = 0;
     }

@@ -38,7 +38,7 @@ macro_rules! error_kinds {
         #[derive(Clone, PartialEq, Eq, Debug)]
         #[non_exhaustive]
         pub enum ErrorKind {
-            $($(#[$attribute])* $name $({ $(#[allow(missing_docs, reason = "said by the variant")] $field: $type),* })?,)*
+            $($(#[$attribute])* $name $({ $(#[doc = "See the message."] $field: $type),* })?,)*
         }
 
         impl ErrorKind {
@@ -140,11 +140,43 @@ impl Error {
 
     /// Line and column of the first byte.
     pub fn position(&self, text: &[u8]) -> Position {
-        let before = &text[..self.span.start.min(text.len())];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        let column: usize =
-            before[line_start..].utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum();
-        Position { line: memchr::memchr_iter(b'\n', before).count() + 1, column: column + 1 }
+        PositionCursor::new(text).advance_to(self.span.start)
+    }
+}
+
+/// Turns offsets that come in ascending order into positions, counting each byte of the text once.
+#[derive(Clone, Copy, Debug)]
+pub struct PositionCursor<'t> {
+    text: &'t [u8],
+    offset: usize,
+    position: Position,
+}
+
+impl<'t> PositionCursor<'t> {
+    /// A cursor at the start of the text.
+    pub fn new(text: &'t [u8]) -> Self {
+        Self { text, offset: 0, position: Position { line: 1, column: 1 } }
+    }
+
+    /// The position of a byte that is not before the one of the last call.
+    ///
+    /// ```
+    /// use keepset_core::error::PositionCursor;
+    /// let mut cursor = PositionCursor::new("é b\nc".as_bytes());
+    /// assert_eq!((cursor.advance_to(3).line, cursor.advance_to(3).column), (1, 3));
+    /// assert_eq!((cursor.advance_to(5).line, cursor.advance_to(5).column), (2, 1));
+    /// ```
+    pub fn advance_to(&mut self, offset: usize) -> Position {
+        let mut passed = self.text.get(self.offset..offset).unwrap_or_default();
+        if let Some(newline) = memchr::memrchr(b'\n', passed) {
+            self.position.line += memchr::memchr_iter(b'\n', passed).count();
+            self.position.column = 1;
+            passed = &passed[newline + 1..];
+        }
+        let characters = |chunk: std::str::Utf8Chunk<'_>| chunk.valid().chars().count() + chunk.invalid().len();
+        self.position.column += passed.utf8_chunks().map(characters).sum::<usize>();
+        self.offset = self.offset.max(offset);
+        self.position
     }
 }
 

@@ -71,10 +71,7 @@ pub fn scan_token(text: &[u8], start: usize) -> Token {
     let mut at = start;
     let (mut slash, mut backslash, mut high) = (0, 0, 0);
     let mut control = TokenFlags::default();
-    loop {
-        let Some(word) = word_at(text, at) else {
-            break;
-        };
+    while let Some(word) = word_at(text, at) {
         // Bytes up to 0x20 stop the fast scan: a delimiter, or a control character that gets a second look.
         let stops = word.wrapping_sub(LOW_BITS * 0x21) & !word & HIGH_BITS;
         let inside = if stops == 0 { u64::MAX } else { (stops & stops.wrapping_neg()) - 1 };

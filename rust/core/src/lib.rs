@@ -28,6 +28,7 @@ pub mod parser;
 pub mod patterns;
 pub mod pieces;
 pub mod ranges;
+mod runs;
 pub mod signature;
 pub mod stream;
 mod stream_index;

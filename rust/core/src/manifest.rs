@@ -2,8 +2,9 @@
 
 use crate::blocks::EMPTY_LOCATOR;
 use crate::digest::TextDigest;
-use crate::ids::{BlockId, Id};
-use crate::normalize::{Normalizer, Streams, runs, write_locator};
+use crate::ids::{BlockId, EntryId, Id};
+use crate::normalize::{Normalizer, Streams, write_locator};
+use crate::runs::{Leaps, Part, parts};
 use crate::signature::parse_signature;
 use crate::strip::strip;
 use crate::text::MAX_TEXT;
@@ -90,25 +91,31 @@ impl Manifest {
             return Ok(self.tree.text().clone());
         }
         let mut text = Vec::with_capacity(self.tree.text().len() + 64);
-        let mut fits = true;
-        self.write(|chunk| {
-            fits = text.len() + chunk.len() <= MAX_TEXT;
-            if fits {
-                text.extend_from_slice(chunk);
-            }
-            fits
-        });
-        if fits { Ok(text.into()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
+        self.write_limited(|chunk| text.extend_from_slice(chunk))?;
+        Ok(text.into())
     }
 
     /// MD5 and length of the text without hints: the server's rule.
-    pub fn portable_data_hash(&self) -> String {
+    ///
+    /// # Errors
+    /// `TooLarge` as for [`Self::text`].
+    pub fn portable_data_hash(&self) -> Result<String, Error> {
         let mut digest = TextDigest::default();
-        self.stripped().write(|chunk| {
-            digest.update(chunk);
-            true
+        self.stripped().write_limited(|chunk| digest.update(chunk))?;
+        Ok(digest.finish())
+    }
+
+    /// Gives the text to `sink`, unless it has 2 GiB or more.
+    fn write_limited(&self, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut length = 0;
+        self.write(|chunk| {
+            length += chunk.len();
+            if length <= MAX_TEXT {
+                sink(chunk);
+            }
+            length <= MAX_TEXT
         });
-        digest.finish()
+        if length <= MAX_TEXT { Ok(()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
     }
 
     /// Whether the text is the normal form.
@@ -139,38 +146,54 @@ impl Manifest {
         }
     }
 
-    /// The blocks that the text lists, and whether it lists the empty block besides.
-    pub fn blocks(&self) -> (Vec<BlockId>, bool) {
+    /// The blocks that the text lists, each once, in order of first appearance. `None` is the block without data that
+    /// the normal form lists in a stream that has no other.
+    pub fn blocks(&self) -> Vec<Option<BlockId>> {
         if self.form == Form::Original {
-            return (self.tree.blocks().ids().collect(), false);
+            return self.tree.blocks().ids().map(Some).collect();
         }
-        let mut is_listed = vec![false; self.tree.blocks().len()];
-        let mut listed = Vec::new();
+        let mut listing = Listing { is_listed: vec![false; self.tree.blocks().len()], blocks: Vec::new() };
+        let mut seen = Leaps::new(self.tree.entries.len());
         let mut lists_empty = false;
         for directory in Streams::new(&self.tree) {
             let mut is_empty = true;
             for file in self.tree.sorted_files(directory) {
-                for run in runs(&self.tree, self.tree.pieces(file)) {
+                for part in parts(&self.tree, self.tree.pieces(file)) {
                     is_empty = false;
-                    if !std::mem::replace(&mut is_listed[run.block.index()], true) {
-                        listed.push(run.block);
+                    match part {
+                        Part::Run(run) => listing.add(run.block),
+                        Part::Long { start, end } => {
+                            let mut entry = seen.find(start);
+                            while entry < end {
+                                listing.add(self.tree.entry_block(EntryId::from_index(entry)));
+                                seen.join(entry);
+                                entry = seen.find(entry);
+                            }
+                        }
                     }
                 }
             }
-            lists_empty |= is_empty;
+            if is_empty && !std::mem::replace(&mut lists_empty, true) {
+                listing.blocks.push(None);
+            }
         }
-        (listed, lists_empty)
+        listing.blocks
     }
 
     /// A locator as this form writes it.
-    pub fn locator(&self, block: BlockId) -> Vec<u8> {
+    pub fn locator(&self, block: Option<BlockId>) -> Vec<u8> {
+        let Some(block) = block else {
+            return EMPTY_LOCATOR.to_vec();
+        };
         let mut locator = Vec::new();
         write_locator(&self.tree, &self.tree.blocks()[block], self.is_stripped, &mut locator);
         locator
     }
 
-    /// The locator of the block without data.
-    pub const EMPTY_LOCATOR: &'static [u8] = EMPTY_LOCATOR;
+    /// Bytes in all distinct blocks that the text lists.
+    pub fn stored_size(&self) -> u64 {
+        self.blocks().into_iter().flatten().map(|block| u64::from(self.tree.blocks()[block].size)).sum()
+    }
 
     /// When the first signature expires, in seconds since 1970.
     pub fn signature_expiry(&self) -> Option<u32> {
@@ -181,6 +204,20 @@ impl Manifest {
             let hints = self.tree.hints(&self.tree.blocks()[block]);
             hints.split(|byte| *byte == b'+').filter_map(parse_signature).map(|signature| signature.expiry).max()
         };
-        self.blocks().0.into_iter().filter_map(expiry).min()
+        self.blocks().into_iter().flatten().filter_map(expiry).min()
+    }
+}
+
+/// Blocks in order of first appearance.
+struct Listing {
+    is_listed: Vec<bool>,
+    blocks: Vec<Option<BlockId>>,
+}
+
+impl Listing {
+    fn add(&mut self, block: BlockId) {
+        if !std::mem::replace(&mut self.is_listed[block.index()], true) {
+            self.blocks.push(Some(block));
+        }
     }
 }

@@ -8,7 +8,7 @@
 use crate::blocks::{Block, EMPTY_LOCATOR};
 use crate::escape::{escape_into, is_plain};
 use crate::ids::{BlockId, EntryId, Id, NodeId};
-use crate::pieces::Piece;
+use crate::runs::{Leaps, Part, parts};
 use crate::tree::Tree;
 use crate::tree::order::SortedChildren;
 
@@ -81,6 +81,10 @@ pub struct Normalizer<'t> {
     layout: Vec<u64>,
     stream_start: u64,
     next_start: u64,
+    /// Entries whose blocks the current stream lists.
+    listed: Leaps,
+    /// Entries whose blocks the current stream lists right behind each other.
+    adjacent: Leaps,
 }
 
 /// Chunks given to the sink are about this long.
@@ -96,6 +100,8 @@ impl<'t> Normalizer<'t> {
             layout: vec![0; tree.blocks.len()],
             stream_start: 1,
             next_start: 1,
+            listed: Leaps::new(tree.entries.len()),
+            adjacent: Leaps::new(tree.entries.len()),
         }
     }
 
@@ -114,10 +120,15 @@ impl<'t> Normalizer<'t> {
         let files = self.tree.sorted_files(directory);
         out.extend_from_slice(self.streams.name());
         self.stream_start = self.next_start;
+        self.listed.clear();
+        self.adjacent.clear();
         for file in files.clone() {
-            for piece in runs(self.tree, self.tree.pieces(file)) {
-                self.lay_out(piece, out);
-                if out.len() >= CHUNK && !flush(out, sink) {
+            for part in parts(self.tree, self.tree.pieces(file)) {
+                let goes_on = match part {
+                    Part::Run(run) => self.lay_out(run.block, out, sink),
+                    Part::Long { start, end } => self.lay_out_entries(start, end, out, sink),
+                };
+                if !goes_on {
                     return false;
                 }
             }
@@ -140,42 +151,121 @@ impl<'t> Normalizer<'t> {
         out.len() < CHUNK || flush(out, sink)
     }
 
-    /// Lists the block of a run unless the stream has it already.
+    /// Lists a block unless the stream has it already.
     #[inline]
-    fn lay_out(&mut self, run: Run, out: &mut Vec<u8>) {
-        let start = &mut self.layout[run.block.index()];
-        if *start < self.stream_start {
-            let block = &self.tree.blocks[run.block];
-            *start = self.next_start;
-            self.next_start += u64::from(block.size);
-            out.push(b' ');
-            write_locator(self.tree, block, self.strip, out);
+    fn lay_out(&mut self, block: BlockId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
+        let start = &mut self.layout[block.index()];
+        if *start >= self.stream_start {
+            return true;
+        }
+        let block = &self.tree.blocks[block];
+        *start = self.next_start;
+        self.next_start += u64::from(block.size);
+        out.push(b' ');
+        write_locator(self.tree, block, self.strip, out);
+        out.len() < CHUNK || flush(out, sink)
+    }
+
+    fn lay_out_entries(
+        &mut self,
+        start: usize,
+        end: usize,
+        out: &mut Vec<u8>,
+        sink: &mut impl FnMut(&[u8]) -> bool,
+    ) -> bool {
+        let mut entry = self.listed.find(start);
+        while entry < end {
+            if !self.lay_out(self.tree.entries[EntryId::from_index(entry)], out, sink) {
+                return false;
+            }
+            self.listed.join(entry);
+            entry = self.listed.find(entry);
+        }
+        true
+    }
+
+    fn file_tokens(&mut self, file: NodeId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
+        let name = self.tree.name(file);
+        let mut tokens = FileTokens { name, is_plain: is_plain(name), span: None, out, sink };
+        for part in parts(self.tree, self.tree.pieces(file)) {
+            let goes_on = match part {
+                Part::Run(run) => {
+                    let start = self.position(run.block) + u64::from(run.offset);
+                    tokens.push(start, start + u64::from(run.length))
+                }
+                Part::Long { start, end } => self.entry_tokens(start, end, &mut tokens),
+            };
+            if !goes_on {
+                return false;
+            }
+        }
+        let span = tokens.span.unwrap_or((0, 0));
+        tokens.write(span)
+    }
+
+    /// Where a block that is listed starts in the current stream.
+    #[inline]
+    fn position(&self, block: BlockId) -> u64 {
+        self.layout[block.index()] - self.stream_start
+    }
+
+    fn entry_tokens<S: FnMut(&[u8]) -> bool>(
+        &mut self,
+        start: usize,
+        end: usize,
+        tokens: &mut FileTokens<'_, S>,
+    ) -> bool {
+        let Self { tree, layout, stream_start, adjacent, .. } = self;
+        let block_at = |entry: usize| tree.entries[EntryId::from_index(entry)];
+        let start_of = |entry: usize| layout[block_at(entry).index()] - *stream_start;
+        let end_of = |entry: usize| start_of(entry) + u64::from(tree.blocks[block_at(entry)].size);
+        let mut entry = start;
+        while entry < end {
+            let mut last = adjacent.find(entry);
+            while last + 1 < end && end_of(last) == start_of(last + 1) {
+                adjacent.join(last);
+                last = adjacent.find(last);
+            }
+            let last = last.min(end - 1);
+            if !tokens.push(start_of(entry), end_of(last)) {
+                return false;
+            }
+            entry = last + 1;
+        }
+        true
+    }
+}
+
+/// The tokens of one file; spans that touch are one token.
+struct FileTokens<'o, S> {
+    name: &'o [u8],
+    is_plain: bool,
+    /// What has not been written yet: start and end in the stream.
+    span: Option<(u64, u64)>,
+    out: &'o mut Vec<u8>,
+    sink: &'o mut S,
+}
+
+impl<S: FnMut(&[u8]) -> bool> FileTokens<'_, S> {
+    /// Adds a span, and says whether writing goes on.
+    #[inline]
+    fn push(&mut self, start: u64, end: u64) -> bool {
+        match &mut self.span {
+            Some(span) if span.1 == start => {
+                span.1 = end;
+                true
+            }
+            span => match span.replace((start, end)) {
+                Some(done) => self.write(done),
+                None => true,
+            },
         }
     }
 
-    fn file_tokens(&self, file: NodeId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
-        let name = self.tree.name(file);
-        let plain = is_plain(name);
-        let mut span: Option<(u64, u64)> = None;
-        for run in runs(self.tree, self.tree.pieces(file)) {
-            let start = self.layout[run.block.index()] - self.stream_start + u64::from(run.offset);
-            let end = start + u64::from(run.length);
-            match &mut span {
-                Some(span) if span.1 == start => span.1 = end,
-                _ => {
-                    if let Some((start, end)) = span {
-                        write_token(start, end - start, name, plain, out);
-                        if out.len() >= CHUNK && !flush(out, sink) {
-                            return false;
-                        }
-                    }
-                    span = Some((start, end));
-                }
-            }
-        }
-        let (start, end) = span.unwrap_or((0, 0));
-        write_token(start, end - start, name, plain, out);
-        out.len() < CHUNK || flush(out, sink)
+    #[inline]
+    fn write(&mut self, (start, end): (u64, u64)) -> bool {
+        write_token(start, end - start, self.name, self.is_plain, self.out);
+        self.out.len() < CHUNK || flush(self.out, self.sink)
     }
 }
 
@@ -183,54 +273,6 @@ fn flush(out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
     let goes_on = sink(out);
     out.clear();
     goes_on
-}
-
-/// Bytes of one block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    pub(crate) block: BlockId,
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-}
-
-/// The runs of a file: its pieces cut at the edges of blocks.
-#[inline]
-pub(crate) fn runs<'t>(tree: &'t Tree, pieces: &'t [Piece]) -> Runs<'t> {
-    Runs { tree, pieces: pieces.iter(), entry: EntryId::FIRST, offset: 0, left: 0, end: 0 }
-}
-
-/// See [`runs`].
-#[derive(Clone, Debug)]
-pub(crate) struct Runs<'t> {
-    tree: &'t Tree,
-    pieces: std::slice::Iter<'t, Piece>,
-    entry: EntryId,
-    offset: u32,
-    left: u64,
-    end: u64,
-}
-
-impl Iterator for Runs<'_> {
-    type Item = Run;
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a run is at most as long as its block")]
-    fn next(&mut self) -> Option<Run> {
-        if self.left == 0 {
-            let piece = self.pieces.next()?;
-            self.entry = piece.entry;
-            self.offset = piece.offset;
-            self.left = piece.end - self.end;
-            self.end = piece.end;
-        }
-        let block = self.tree.entries[self.entry];
-        let length = u64::from(self.tree.blocks[block].size - self.offset).min(self.left);
-        let run = Run { block, offset: self.offset, length: length as u32 };
-        self.left -= length;
-        self.offset = 0;
-        self.entry = EntryId::from_index(self.entry.index() + 1);
-        Some(run)
-    }
 }
 
 /// Two lower-case hexadecimal digits for each byte.

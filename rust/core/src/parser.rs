@@ -28,6 +28,11 @@ pub enum Mode {
 /// What happens with a problem: `Err` ends the parse, `Ok` goes on.
 trait Report {
     fn report(&mut self, error: Error) -> Result<(), Error>;
+
+    /// A line has been read to its end. Only now the order of its problems is known.
+    fn end_line(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The first problem ends the parse.
@@ -40,16 +45,33 @@ impl Report for FailFast {
     }
 }
 
-/// Problems are collected, up to a limit.
+/// Problems are collected in order of place, until there are enough of them.
 struct Collect {
     problems: Vec<Error>,
     limit: usize,
+    /// How many problems the lines before this one have.
+    sorted: usize,
+}
+
+impl Collect {
+    fn new(limit: usize) -> Self {
+        Self { problems: Vec::new(), limit, sorted: 0 }
+    }
 }
 
 impl Report for Collect {
     fn report(&mut self, error: Error) -> Result<(), Error> {
-        self.problems.push(error.clone());
-        if self.problems.len() < self.limit { Ok(()) } else { Err(error) }
+        self.problems.push(error);
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), Error> {
+        self.problems[self.sorted..].sort_by_key(|problem| problem.span.start);
+        self.sorted = self.problems.len();
+        match self.problems.get(self.limit) {
+            None => Ok(()),
+            Some(beyond) => Err(beyond.clone()),
+        }
     }
 }
 
@@ -72,32 +94,50 @@ impl Parser {
             Mode::Strict => self.run::<true, _>(&text, &mut FailFast),
         };
         match streams {
-            Ok(streams) => Ok(self.builder.finish(text, streams)),
+            Ok(streams) => {
+                let tree = self.builder.finish(text, streams);
+                self.forget_large_text();
+                Ok(tree)
+            }
             Err(error) => {
                 *self = Self::default();
-                Err(error)
+                match mode {
+                    Mode::Compat => Err(error),
+                    // What was met first need not be what stands first: a line without files is known at its end.
+                    Mode::Strict => Err(self.validate(&text, 1).into_iter().next().unwrap_or(error)),
+                }
             }
+        }
+    }
+
+    /// Gives back the allocations that one large text needed and the small ones that follow do not.
+    fn forget_large_text(&mut self) {
+        const KEPT: usize = 4096;
+        if self.listed.capacity() > KEPT {
+            self.listed = Vec::new();
+        }
+        if self.stream.capacity() > KEPT {
+            self.stream = StreamIndex::default();
         }
     }
 
     /// Reads what can be read of a text, and says what could not. Tokens that reach beyond their stream are cut, tokens
     /// that cannot be placed are left out.
     pub fn salvage(&mut self, text: Bytes) -> (Tree, Vec<Error>) {
-        let mut collect = Collect { problems: Vec::new(), limit: usize::MAX };
+        let mut collect = Collect::new(usize::MAX);
         let streams = self.run::<false, _>(&text, &mut collect).unwrap_or_default();
+        // A blank line is a problem only once a stream follows it.
+        collect.problems.sort_by_key(|problem| problem.span.start);
         (self.builder.finish(text, streams), collect.problems)
     }
 
     /// Every problem that strict reading finds, up to `limit`, in order of place.
     pub fn validate(&mut self, text: &[u8], limit: usize) -> Vec<Error> {
-        if limit == 0 {
-            return Vec::new();
-        }
-        let mut collect = Collect { problems: Vec::new(), limit };
-        // At the limit the parse ends with an error that is already among the problems.
+        let mut collect = Collect::new(limit);
+        // Beyond the limit the parse ends with an error that is already among the problems.
         let _ = self.run::<true, _>(text, &mut collect);
-        self.builder = TreeBuilder::default();
-        collect.problems.sort_by_key(|problem| problem.span.start);
+        *self = Self::default();
+        collect.problems.truncate(limit);
         collect.problems
     }
 
@@ -161,9 +201,6 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
         if text.len() > MAX_TEXT {
             return self.problem(ErrorKind::TooLarge, 0, 0);
         }
-        if STRICT {
-            self.check_utf8()?;
-        }
         self.reserve();
         let mut at = 0;
         if text.starts_with(b"\xef\xbb\xbf") {
@@ -171,21 +208,26 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
             at = 3;
         }
         while at < text.len() {
-            at = self.line(at)?;
+            let start = at;
+            at = self.line(start)?;
+            if STRICT {
+                self.check_utf8(start, at)?;
+            }
+            self.report.end_line()?;
         }
         if STRICT && !text.is_empty() && !text.ends_with(b"\n") {
             self.problem(ErrorKind::MissingFinalNewline, text.len(), text.len())?;
         }
-        Ok(())
+        self.report.end_line()
     }
 
-    fn check_utf8(&mut self) -> Result<(), Error> {
-        let mut at = 0;
-        while let Err(error) = std::str::from_utf8(&self.text[at..]) {
-            let start = at + error.valid_up_to();
-            let end = error.error_len().map_or(self.text.len(), |length| start + length);
-            self.problem(ErrorKind::InvalidUtf8, start, end)?;
-            at = end;
+    fn check_utf8(&mut self, start: usize, end: usize) -> Result<(), Error> {
+        let mut at = start;
+        while let Err(error) = std::str::from_utf8(&self.text[at..end]) {
+            let bad_start = at + error.valid_up_to();
+            let bad_end = error.error_len().map_or(end, |length| bad_start + length);
+            self.problem(ErrorKind::InvalidUtf8, bad_start, bad_end)?;
+            at = bad_end;
         }
         Ok(())
     }
@@ -293,10 +335,10 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
         while self.text.get(at) == Some(&b' ') {
             at += 1;
         }
-        // A space that a newline or the end of the text follows is one too many as well.
-        let is_extra = at > start || (start > from && matches!(self.text.get(at), None | Some(b'\n')));
-        if STRICT && is_extra {
-            self.problem(ErrorKind::ExtraSpace, from, at)?;
+        // A space that a newline or the end of the text follows is one too many, too.
+        let first_extra = if matches!(self.text.get(at), None | Some(b'\n')) { from } else { start };
+        if STRICT && first_extra < at {
+            self.problem(ErrorKind::ExtraSpace, first_extra, at)?;
         }
         Ok(at)
     }
@@ -549,12 +591,20 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
     ) -> Result<Option<NodeId>, Error> {
         let mut directory = from;
         let mut at = 0;
+        // One token is not told twice of the same thing.
+        let (mut has_empty, mut has_dot) = (false, false);
         for component in path.split(|byte| *byte == b'/') {
             let component_start = path_start + at;
             at += component.len() + 1;
             match component {
-                b"" if STRICT => self.problem(ErrorKind::EmptyComponent, start, end)?,
-                b"." if STRICT => self.problem(ErrorKind::DotComponent, start, end)?,
+                b"" if STRICT && !has_empty => {
+                    has_empty = true;
+                    self.problem(ErrorKind::EmptyComponent, start, end)?;
+                }
+                b"." if STRICT && !has_dot => {
+                    has_dot = true;
+                    self.problem(ErrorKind::DotComponent, start, end)?;
+                }
                 b"" | b"." => {}
                 b".." => {
                     self.problem(ErrorKind::DotDotComponent, start, end)?;
@@ -580,8 +630,7 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
 
     #[cold]
     fn conflict(&mut self, node: NodeId, start: usize, end: usize) -> Result<(), Error> {
-        let path = self.builder.path(self.text, node);
-        let path = String::from_utf8_lossy(&path).into_owned();
+        let path = self.builder.shown_path(self.text, node);
         self.problem(ErrorKind::PathConflict { path }, start, end)
     }
 

@@ -27,6 +27,11 @@ impl StreamIndex {
         self.misses = 0;
     }
 
+    /// How many blocks there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.starts.capacity()
+    }
+
     /// Adds a block of `size` bytes, which is not 0.
     #[inline]
     pub(crate) fn push(&mut self, size: u32) {

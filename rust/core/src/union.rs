@@ -16,29 +16,29 @@ use bytes::Bytes;
 pub enum OnConflict {
     /// The union fails.
     Error,
-    /// The file gets the bytes of all, in order of the trees.
+    /// The file gets the bytes of all, in order of the trees, as if their texts were joined.
     Concatenate,
 }
 
-/// One tree with the files of all. Files that are the same in several trees are no conflict.
+/// One tree with the files of all. With [`OnConflict::Error`], files that are the same in several trees are no conflict.
 ///
 /// # Errors
 /// `ContentConflict`, `PathConflict` or `TooLarge`.
 pub fn union(trees: &[&Tree], on_conflict: OnConflict) -> Result<Tree, Error> {
-    let mut union = Union { builder: TreeBuilder::default(), sources: vec![Source::Joined], total: 0, position: 0 };
+    let mut union = Union { builder: TreeBuilder::default(), sources: vec![Source::Directory], total: 0, position: 0 };
     for (index, tree) in trees.iter().enumerate() {
         union.add(trees, index, tree, on_conflict)?;
     }
     Ok(union.builder.finish(Bytes::new(), 0))
 }
 
-/// Where the bytes of a file of the union come from.
+/// Where the bytes of a node of the union come from.
 #[derive(Clone, Copy)]
 enum Source {
-    /// From one file: the number of its tree, and its node.
+    /// First from this file: the number of its tree, and its node.
     File(usize, NodeId),
-    /// From several, or it is a directory.
-    Joined,
+    /// Nowhere: it is a directory.
+    Directory,
 }
 
 struct Union {
@@ -75,22 +75,21 @@ impl Union {
             let is_new = added.index() >= self.sources.len();
             if tree.kind(node) == NodeKind::Directory {
                 if is_new {
-                    self.sources.push(Source::Joined);
+                    self.sources.push(Source::Directory);
                 }
                 continue;
             }
             if is_new {
                 self.sources.push(Source::File(index, node));
-            } else {
-                if let Source::File(other, file) = self.sources[added.index()]
-                    && is_same_content(trees[other], file, tree, node)
-                {
+            } else if on_conflict == OnConflict::Error {
+                let is_same = match self.sources[added.index()] {
+                    Source::File(other, file) => is_same_content(trees[other], file, tree, node),
+                    Source::Directory => false,
+                };
+                if is_same {
                     continue;
                 }
-                if on_conflict == OnConflict::Error {
-                    return Err(fail(ErrorKind::ContentConflict { path: shown(tree, node) }));
-                }
-                self.sources[added.index()] = Source::Joined;
+                return Err(fail(ErrorKind::ContentConflict { path: shown(tree, node) }));
             }
             self.add_pieces(tree, node, added, first_entry)?;
         }

@@ -9,6 +9,7 @@ use keepset_core::tree::walk::PathCursor;
 use keepset_core::{Manifest, NodeKind, Tree};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Yields `(path, size)` for each file.
@@ -145,7 +146,7 @@ impl PySegmentIterator {
         segment
             .map(|segment| {
                 *at += u64::from(segment.length);
-                let locator = self.manifest.locator(self.manifest.tree().entry_block(segment.entry));
+                let locator = self.manifest.locator(Some(self.manifest.tree().entry_block(segment.entry)));
                 Ok((to_str(py, &locator)?, segment.offset, segment.length))
             })
             .transpose()
@@ -157,15 +158,14 @@ impl PySegmentIterator {
 #[derive(Debug)]
 pub(crate) struct PyBlockIterator {
     manifest: Manifest,
-    blocks: Vec<BlockId>,
-    lists_empty: bool,
-    next: Mutex<usize>,
+    blocks: Vec<Option<BlockId>>,
+    next: AtomicUsize,
 }
 
 impl PyBlockIterator {
     pub(crate) fn new(manifest: Manifest) -> Self {
-        let (blocks, lists_empty) = manifest.blocks();
-        Self { manifest, blocks, lists_empty, next: Mutex::new(0) }
+        let blocks = manifest.blocks();
+        Self { manifest, blocks, next: AtomicUsize::new(0) }
     }
 }
 
@@ -176,14 +176,8 @@ impl PyBlockIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = *next;
-        *next += 1;
-        match self.blocks.get(index) {
-            Some(block) => to_str(py, &self.manifest.locator(*block)).map(Some),
-            None if index == self.blocks.len() && self.lists_empty => to_str(py, Manifest::EMPTY_LOCATOR).map(Some),
-            None => Ok(None),
-        }
+        let block = self.blocks.get(self.next.fetch_add(1, Ordering::Relaxed));
+        block.map(|block| to_str(py, &self.manifest.locator(*block))).transpose()
     }
 }
 

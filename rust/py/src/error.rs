@@ -1,9 +1,11 @@
 //! From the engine's errors to exceptions and `Problem`s.
 
-use crate::text::to_str;
+use crate::text::{encode, to_str};
+use bytes::Bytes;
+use keepset_core::error::{Position, PositionCursor};
 use keepset_core::{Error, ErrorKind, PathError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 pyo3::import_exception!(keepset.errors, ArgumentError);
 pyo3::import_exception!(keepset.errors, InternalError);
@@ -68,7 +70,7 @@ pub(crate) fn path_error(path: &Bound<'_, PyString>, error: PathError) -> PyErr 
 pub(crate) struct PyProblem {
     /// The stable name of the kind of problem, such as "segment-out-of-range".
     #[pyo3(get)]
-    code: &'static str,
+    code: String,
     /// What is wrong and what to do, in words.
     #[pyo3(get)]
     message: String,
@@ -81,23 +83,25 @@ pub(crate) struct PyProblem {
     /// The byte of the UTF-8 text, counted from 0.
     #[pyo3(get)]
     offset: usize,
-    token: Vec<u8>,
+    /// Part of the text: many problems can be about one token that is nearly all of it.
+    token: Bytes,
 }
 
 impl PyProblem {
-    /// The problems of a text. They are in order of place, so lines are counted on from one to the next.
-    pub(crate) fn all(errors: &[Error], text: &[u8]) -> Vec<Self> {
+    /// The problems of a text, which are in order of place.
+    pub(crate) fn all(errors: &[Error], text: &Bytes) -> Vec<Self> {
+        let mut cursor = PositionCursor::new(text);
         errors
             .iter()
             .map(|error| {
-                let position = error.position(text);
+                let Position { line, column } = cursor.advance_to(error.span.start);
                 Self {
-                    code: error.kind.code(),
+                    code: error.kind.code().to_owned(),
                     message: message(error, text),
-                    line: position.line,
-                    column: position.column,
+                    line,
+                    column,
                     offset: error.span.start,
-                    token: error.token(text).to_vec(),
+                    token: text.slice_ref(error.token(text)),
                 }
             })
             .collect()
@@ -106,10 +110,32 @@ impl PyProblem {
 
 #[pymethods]
 impl PyProblem {
+    #[new]
+    fn new(
+        code: String,
+        message: String,
+        line: usize,
+        column: usize,
+        offset: usize,
+        token: &Bound<'_, PyString>,
+    ) -> PyResult<Self> {
+        Ok(Self { code, message, line, column, offset, token: encode(token)? })
+    }
+
     /// The token that is wrong; bytes that are not UTF-8 are surrogate escapes.
     #[getter]
     fn token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_str(py, &self.token)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let it = slf.get();
+        let fields = (&it.code, &it.message, it.line, it.column, it.offset, it.token(slf.py())?);
+        (slf.get_type(), fields).into_pyobject(slf.py())
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        (&self.code, self.offset, self.token(py)?).into_pyobject(py)?.hash()
     }
 
     fn __repr__(&self) -> String {

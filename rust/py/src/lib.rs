@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use crate::answers::{PyBlockIterator, PyFileIterator, PySegmentIterator, PyStat, PyWalkIterator};
     #[pymodule_export]
-    use crate::diff::{PyChange, PyDiff};
+    use crate::diff::{PyChange, PyChangeIterator, PyDiff};
     #[pymodule_export]
     use crate::error::{PyProblem, error_codes};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use crate::answers::{PyBlockIterator, PyFileIterator, PySegmentIterator, PyStat,
 use crate::diff::PyDiff;
 use crate::enter::enter;
 use crate::error::{ArgumentError, PathIsADirectoryError, PyProblem, manifest_error, path_error};
-use crate::text::{read, to_str, with_path};
+use crate::text::{encode, read, to_str, with_path};
 use foldhash::fast::RandomState;
 use keepset_core::ids::NodeId;
 use keepset_core::patterns::{Filters, Glob, PatternError};
@@ -64,6 +64,9 @@ fn read_to_end<'py>(file: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
     PyBytes::new(py, b"").call_method1(intern!(py, "join"), (parts,))
 }
+
+/// A read plan is a list; a text of a few megabytes can have a file of billions of parts.
+const MAX_PLAN: usize = 1 << 24;
 
 /// The seed of hashes, one for a process.
 static HASHER: OnceLock<RandomState> = OnceLock::new();
@@ -287,8 +290,8 @@ impl PyManifest {
     ///
     /// Args:
     ///     manifests: The manifests.
-    ///     on_conflict: What to do with different files at one path: "error", or "concatenate" their bytes in order.
-    ///         Files that are the same are no conflict.
+    ///     on_conflict: What to do with files at one path: "error" refuses them unless they are the same, "concatenate"
+    ///         puts their bytes together in order, also the same ones, as joining the texts would.
     ///
     /// Returns:
     ///     A manifest in normal form.
@@ -445,7 +448,8 @@ impl PyManifest {
     /// MD5 and length of the text of this form without hints, by the server's rule.
     #[getter]
     fn portable_data_hash(&self, py: Python<'_>) -> PyResult<String> {
-        enter(py, self.size(), || self.inner.portable_data_hash())
+        let hash = enter(py, self.size(), || self.inner.portable_data_hash())?;
+        hash.map_err(|error| manifest_error(py, &error, b""))
     }
 
     /// Writes the text to a file.
@@ -513,8 +517,7 @@ impl PyManifest {
     /// Number of distinct blocks in the text, by digest and size.
     #[getter]
     fn block_count(&self, py: Python<'_>) -> PyResult<usize> {
-        let (blocks, lists_empty) = enter(py, self.size(), || self.inner.blocks())?;
-        Ok(blocks.len() + usize::from(lists_empty))
+        enter(py, self.size(), || self.inner.blocks().len())
     }
 
     /// Bytes in all files.
@@ -526,10 +529,7 @@ impl PyManifest {
     /// Bytes in all distinct blocks of the text.
     #[getter]
     fn stored_size(&self, py: Python<'_>) -> PyResult<u64> {
-        enter(py, self.size(), || {
-            let blocks = self.inner.blocks().0;
-            blocks.into_iter().map(|block| u64::from(self.tree().blocks()[block].size)).sum()
-        })
+        enter(py, self.size(), || self.inner.stored_size())
     }
 
     /// When the first signature expires (an aware datetime in UTC), or None if no block is signed.
@@ -641,8 +641,8 @@ impl PyManifest {
     ///     >>> from keepset import Manifest
     ///     >>> Manifest.parse("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a.bam\n").glob("**/*.bam")
     ///     ['d/a.bam']
-    fn glob<'py>(&self, py: Python<'py>, pattern: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let glob = Glob::new(pattern).map_err(|error| pattern_error(&error))?;
+    fn glob<'py>(&self, py: Python<'py>, pattern: &Bound<'py, PyString>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let glob = with_path(pattern, Glob::new)?.map_err(|error| pattern_error(&error))?;
         let found = enter(py, self.size(), || {
             let mut cursor = PathCursor::new(Tree::ROOT, b"");
             let mut found = Vec::new();
@@ -712,6 +712,7 @@ impl PyManifest {
     /// Raises:
     ///     keepset.errors.PathNotFoundError: There is no such path.
     ///     keepset.errors.PathIsADirectoryError: It is a directory.
+    ///     keepset.errors.ArgumentError: The plan has more than 2^24 parts.
     ///
     /// Examples:
     ///     >>> from keepset import Manifest
@@ -728,13 +729,16 @@ impl PyManifest {
         let file = self.file(path)?;
         let end = self.tree().file_size(file);
         let end = size.and_then(|size| offset.checked_add(size)).map_or(end, |wanted| wanted.min(end));
-        self.tree()
-            .segments(file, offset..end)
-            .map(|segment| {
-                let locator = self.inner.locator(self.tree().entry_block(segment.entry));
-                Ok((to_str(py, &locator)?, segment.offset, segment.length))
-            })
-            .collect()
+        let mut plan = Vec::new();
+        for segment in self.tree().segments(file, offset..end) {
+            if plan.len() == MAX_PLAN {
+                let message = format!("more than {MAX_PLAN} parts: ask for a smaller range, or go through segments()");
+                return Err(ArgumentError::new_err(message));
+            }
+            let locator = self.inner.locator(Some(self.tree().entry_block(segment.entry)));
+            plan.push((to_str(py, &locator)?, segment.offset, segment.length));
+        }
+        Ok(plan)
     }
 
     /// The locator of each distinct block of the text, in order of first appearance.
@@ -815,9 +819,9 @@ fn read_filters(patterns: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Filters>
     let Some(patterns) = patterns.filter(|patterns| !patterns.is_none()) else {
         return Ok(None);
     };
-    let patterns: Vec<String> = match patterns.cast::<PyString>() {
-        Ok(pattern) => vec![pattern.extract()?],
-        Err(_) => patterns.try_iter()?.map(|pattern| pattern?.extract()).collect::<PyResult<_>>()?,
+    let patterns: Vec<bytes::Bytes> = match patterns.cast::<PyString>() {
+        Ok(pattern) => vec![encode(pattern)?],
+        Err(_) => patterns.try_iter()?.map(|pattern| encode(pattern?.cast()?)).collect::<PyResult<_>>()?,
     };
-    Filters::new(patterns.iter().map(String::as_str)).map(Some).map_err(|error| pattern_error(&error))
+    Filters::new(patterns.iter().map(|pattern| &**pattern)).map(Some).map_err(|error| pattern_error(&error))
 }

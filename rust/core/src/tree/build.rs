@@ -113,16 +113,26 @@ impl TreeBuilder {
         self.nodes[node].name.of(text, &self.arena)
     }
 
-    /// The path of a node, for messages.
-    pub(crate) fn path(&self, text: &[u8], node: NodeId) -> Vec<u8> {
+    /// The path of a node, or the end of it, for messages: a text can have as many of them as it has tokens, each with
+    /// a path as long as the text.
+    pub(crate) fn shown_path(&self, text: &[u8], node: NodeId) -> String {
+        const SHOWN: usize = 200;
         let mut names = Vec::new();
+        let mut length = 0;
         let mut at = node;
         while at != Tree::ROOT {
-            names.push(self.name(text, at));
+            let name = self.name(text, at);
+            length += name.len() + 1;
+            if length > SHOWN {
+                names.push(&name[name.len() - name.len().min(length - SHOWN)..]);
+                names.push("…".as_bytes());
+                break;
+            }
+            names.push(name);
             at = self.nodes[at].parent;
         }
         names.reverse();
-        names.join(&b'/')
+        String::from_utf8_lossy(&names.join(&b'/')).into_owned()
     }
 
     #[inline]
@@ -161,7 +171,7 @@ impl TreeBuilder {
 
     #[inline]
     fn is_no_directory(&self, text: &[u8], directory: &Directory, name: &[u8]) -> bool {
-        match directory.greatest_directory.get() {
+        match directory.greatest_subdirectory.get() {
             None => true,
             Some(greatest) => directory.order.has(Order::DIRECTORIES) && name > self.name(text, greatest),
         }
@@ -172,7 +182,7 @@ impl TreeBuilder {
     pub(crate) fn subdirectory(&mut self, text: &[u8], parent: NodeId, name: NewName<'_>) -> Result<NodeId, Clash> {
         let directory = self.directories[self.directory_id(parent)];
         if directory.order.has(Order::DIRECTORIES) {
-            let is_new = match directory.greatest_directory.get() {
+            let is_new = match directory.greatest_subdirectory.get() {
                 None => true,
                 Some(greatest) => match name.bytes.cmp(self.name(text, greatest)) {
                     Ordering::Equal => return Ok(greatest),
@@ -263,7 +273,7 @@ impl TreeBuilder {
         }
         let is_directory = payload.is_directory();
         let (greatest, flag) = if is_directory {
-            (directory.greatest_directory, Order::DIRECTORIES)
+            (directory.greatest_subdirectory, Order::DIRECTORIES)
         } else {
             (directory.greatest_file, Order::FILES)
         };
@@ -278,7 +288,7 @@ impl TreeBuilder {
         if !in_order {
             directory.order.unset(flag);
         } else if is_directory {
-            directory.greatest_directory = id;
+            directory.greatest_subdirectory = id;
         } else {
             directory.greatest_file = id;
         }
@@ -389,6 +399,7 @@ impl TreeBuilder {
             blocks: take(self.blocks.blocks.as_vec_mut(), keep).into(),
             streams,
             entry_starts: OnceLock::new(),
+            entry_prints: OnceLock::new(),
             names: OnceLock::new(),
         };
         if !keep {
@@ -404,7 +415,7 @@ impl TreeBuilder {
 /// The items at their exact size.
 fn take<T: Copy>(items: &mut Vec<T>, keep: bool) -> Vec<T> {
     if keep {
-        return items.to_vec();
+        return items.clone();
     }
     let mut taken = std::mem::take(items);
     taken.shrink_to_fit();

@@ -2,12 +2,12 @@
 
 use super::order::{SortedChildren, compare_names};
 use super::{NodeKind, Tree};
-use crate::content::{hash_content, is_same_content};
+use crate::content::{Fingerprint, fingerprint, is_same_content};
 use crate::ids::{Id, NodeId};
 use foldhash::fast::RandomState;
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 /// One difference between two trees, as the comparison finds it.
@@ -21,91 +21,118 @@ pub enum Difference {
     Modified(NodeId, NodeId),
 }
 
-/// Compares two trees and calls `found` for each difference, until it breaks. Directories that list the same names in
-/// the same order, as nearly all do, are compared side by side; only where names part company they are merged by order.
+/// Compares two trees and calls `found` for each difference, until it breaks, in the order of the normal form: the
+/// files of a directory by name, then its subdirectories. Directories that list the same names in the same order, as
+/// nearly all do, are compared side by side; only where names part company they are merged by order.
 pub fn compare(old: &Tree, new: &Tree, mut found: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
-    let mut pairs = vec![(Tree::ROOT, Tree::ROOT)];
-    while let Some((old_directory, new_directory)) = pairs.pop() {
-        let mut comparison = Comparison { old, new, pairs: &mut pairs, found: &mut found };
-        comparison.directories(old_directory, new_directory)?;
+    let mut pending = vec![Step::Pair(Tree::ROOT, Tree::ROOT)];
+    while let Some(step) = pending.pop() {
+        match step {
+            Step::Difference(difference) => found(difference)?,
+            Step::Pair(old_directory, new_directory) => {
+                let mut comparison = Comparison { old, new, files: Vec::new(), directories: Vec::new() };
+                comparison.compare(old_directory, new_directory);
+                comparison.files.into_iter().try_for_each(&mut found)?;
+                pending.extend(comparison.directories.into_iter().rev());
+            }
+        }
     }
     ControlFlow::Continue(())
 }
 
-struct Comparison<'c, F> {
-    old: &'c Tree,
-    new: &'c Tree,
-    /// Directories of both trees still to be compared.
-    pairs: &'c mut Vec<(NodeId, NodeId)>,
-    found: &'c mut F,
+/// What is still to be done.
+#[derive(Clone, Copy)]
+enum Step {
+    /// To tell a difference.
+    Difference(Difference),
+    /// To compare two directories of the same path.
+    Pair(NodeId, NodeId),
 }
 
-impl<F: FnMut(Difference) -> ControlFlow<()>> Comparison<'_, F> {
-    fn directories(&mut self, old_directory: NodeId, new_directory: NodeId) -> ControlFlow<()> {
-        let (mut old_children, mut new_children) = (self.old.children(old_directory), self.new.children(new_directory));
-        let mut pending = Vec::new();
-        let before = self.pairs.len();
-        loop {
-            let is_same_name = match (old_children.next(), new_children.next()) {
-                (None, None) => {
-                    return pending.into_iter().try_for_each(|difference| (self.found)(difference));
-                }
-                (Some(old), Some(new)) => {
-                    if self.old.name(old) == self.new.name(new) && self.old.kind(old) == self.new.kind(new) {
-                        pending.extend(self.same_name(old, new));
-                        true
-                    } else {
-                        false
-                    }
-                }
-                _ => false,
-            };
-            if !is_same_name {
-                self.pairs.truncate(before);
-                return self.merge(old_directory, new_directory);
-            }
+/// The comparison of two directories.
+struct Comparison<'t> {
+    old: &'t Tree,
+    new: &'t Tree,
+    /// Differences between files, by name.
+    files: Vec<Difference>,
+    /// What there is to do with subdirectories, by name.
+    directories: Vec<Step>,
+}
+
+impl Comparison<'_> {
+    fn compare(&mut self, old_directory: NodeId, new_directory: NodeId) {
+        if !self.side_by_side(old_directory, new_directory) {
+            self.files.clear();
+            self.directories.clear();
+            self.merge(self.old.sorted_files(old_directory), self.new.sorted_files(new_directory));
+            self.merge(self.old.sorted_directories(old_directory), self.new.sorted_directories(new_directory));
         }
+    }
+
+    /// Compares children in order of appearance, and says whether that was enough.
+    fn side_by_side(&mut self, old_directory: NodeId, new_directory: NodeId) -> bool {
+        if self.old.child_count(old_directory) != self.new.child_count(new_directory) {
+            return false;
+        }
+        let children = self.old.children(old_directory).zip(self.new.children(new_directory));
+        for (old, new) in children {
+            if self.old.name(old) != self.new.name(new) || self.old.kind(old) != self.new.kind(new) {
+                return false;
+            }
+            self.same_name(old, new);
+        }
+        let (old, new) = (self.old, self.new);
+        if !old.lists_files_in_order(old_directory) {
+            let name = |difference: &Difference| match *difference {
+                Difference::Removed(node) | Difference::Modified(node, _) => old.name(node),
+                Difference::Added(node) => new.name(node),
+            };
+            self.files.sort_by(|left, right| name_order(name(left), name(right)));
+        }
+        if !old.lists_directories_in_order(old_directory) {
+            let name = |step: &Step| match *step {
+                Step::Pair(node, _) | Step::Difference(Difference::Removed(node) | Difference::Modified(node, _)) => {
+                    old.name(node)
+                }
+                Step::Difference(Difference::Added(node)) => new.name(node),
+            };
+            self.directories.sort_by(|left, right| name_order(name(left), name(right)));
+        }
+        true
     }
 
     /// Compares a file with a file, or notes a pair of directories.
     #[inline]
-    fn same_name(&mut self, old: NodeId, new: NodeId) -> Option<Difference> {
+    fn same_name(&mut self, old: NodeId, new: NodeId) {
         if self.old.kind(old) == NodeKind::Directory {
-            self.pairs.push((old, new));
-            return None;
+            self.directories.push(Step::Pair(old, new));
+        } else if !is_same_content(self.old, old, self.new, new) {
+            self.files.push(Difference::Modified(old, new));
         }
-        (!is_same_content(self.old, old, self.new, new)).then_some(Difference::Modified(old, new))
     }
 
-    fn merge(&mut self, old_directory: NodeId, new_directory: NodeId) -> ControlFlow<()> {
-        self.merge_sorted(self.old.sorted_files(old_directory), self.new.sorted_files(new_directory))?;
-        self.merge_sorted(self.old.sorted_directories(old_directory), self.new.sorted_directories(new_directory))
+    fn different(&mut self, difference: Difference, kind: NodeKind) {
+        match kind {
+            NodeKind::File => self.files.push(difference),
+            NodeKind::Directory => self.directories.push(Step::Difference(difference)),
+        }
     }
 
-    fn merge_sorted(
-        &mut self,
-        mut old_nodes: SortedChildren<'_>,
-        mut new_nodes: SortedChildren<'_>,
-    ) -> ControlFlow<()> {
+    /// Compares children of one kind in order of name.
+    fn merge(&mut self, mut old_nodes: SortedChildren<'_>, mut new_nodes: SortedChildren<'_>) {
         let (mut old_next, mut new_next) = (old_nodes.next(), new_nodes.next());
         loop {
             let order = match (old_next, new_next) {
-                (None, None) => return ControlFlow::Continue(()),
+                (None, None) => return,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(old), Some(new)) => {
-                    let (old, new) = (self.old.name(old), self.new.name(new));
-                    if old == new { Ordering::Equal } else { name_order(old, new) }
-                }
+                (Some(old), Some(new)) => name_order(self.old.name(old), self.new.name(new)),
             };
-            let difference = match (order, old_next, new_next) {
+            match (order, old_next, new_next) {
                 (Ordering::Equal, Some(old), Some(new)) => self.same_name(old, new),
-                (Ordering::Less, Some(old), _) => Some(Difference::Removed(old)),
-                (_, _, Some(new)) => Some(Difference::Added(new)),
-                _ => None,
-            };
-            if let Some(difference) = difference {
-                (self.found)(difference)?;
+                (Ordering::Less, Some(old), _) => self.different(Difference::Removed(old), self.old.kind(old)),
+                (_, _, Some(new)) => self.different(Difference::Added(new), self.new.kind(new)),
+                _ => {}
             }
             if order.is_le() {
                 old_next = old_nodes.next();
@@ -119,6 +146,9 @@ impl<F: FnMut(Difference) -> ControlFlow<()>> Comparison<'_, F> {
 
 /// The order of names, by bytes where that is the same.
 fn name_order(left: &[u8], right: &[u8]) -> Ordering {
+    if left == right {
+        return Ordering::Equal;
+    }
     if left.is_ascii() && right.is_ascii() { left.cmp(right) } else { compare_names(left, right) }
 }
 
@@ -141,8 +171,9 @@ pub enum ChangeKind {
     Moved,
 }
 
-/// A change of one path.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A change of one path, by the nodes that it is about: a deep path can be as long as the text, so that paths are made
+/// when somebody asks for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change {
     /// What became of it.
     pub kind: ChangeKind,
@@ -152,114 +183,81 @@ pub struct Change {
     pub old: Option<NodeId>,
     /// The node in the new tree, unless removed.
     pub new: Option<NodeId>,
-    /// The path in the new tree; the old one if removed.
-    pub path: Vec<u8>,
-    /// The path in the old tree, if it was moved.
-    pub old_path: Option<Vec<u8>>,
 }
 
-/// The changes from the old tree to the new, by path.
+/// The changes from the old tree to the new, in the order of the normal form.
 pub fn diff(old: &Tree, new: &Tree) -> Vec<Change> {
-    if std::ptr::eq(old, new) {
-        return Vec::new();
-    }
     let mut changes = Vec::new();
+    if std::ptr::eq(old, new) {
+        return changes;
+    }
     let _ = compare(old, new, |difference| {
         match difference {
-            Difference::Removed(node) => leaves(old, node, |leaf, path| {
-                changes.push(Change {
-                    kind: ChangeKind::Removed,
-                    node_kind: old.kind(leaf),
-                    old: Some(leaf),
-                    new: None,
-                    path: path.to_vec(),
-                    old_path: None,
-                });
-            }),
-            Difference::Added(node) => leaves(new, node, |leaf, path| {
-                changes.push(Change {
-                    kind: ChangeKind::Added,
-                    node_kind: new.kind(leaf),
-                    old: None,
-                    new: Some(leaf),
-                    path: path.to_vec(),
-                    old_path: None,
-                });
-            }),
+            Difference::Removed(node) => changes.extend(leaves(old, node).map(|leaf| Change {
+                kind: ChangeKind::Removed,
+                node_kind: old.kind(leaf),
+                old: Some(leaf),
+                new: None,
+            })),
+            Difference::Added(node) => changes.extend(leaves(new, node).map(|leaf| Change {
+                kind: ChangeKind::Added,
+                node_kind: new.kind(leaf),
+                old: None,
+                new: Some(leaf),
+            })),
             Difference::Modified(old_node, new_node) => changes.push(Change {
                 kind: ChangeKind::Modified,
                 node_kind: NodeKind::File,
                 old: Some(old_node),
                 new: Some(new_node),
-                path: new.path(new_node),
-                old_path: None,
             }),
         }
         ControlFlow::Continue(())
     });
-    let mut changes = find_moves(old, new, changes);
-    changes.sort_by(|left, right| compare_names(&left.path, &right.path));
-    changes
+    find_moves(old, new, changes)
 }
 
 /// The files and the empty directories at and below a node.
-fn leaves(tree: &Tree, node: NodeId, mut found: impl FnMut(NodeId, &[u8])) {
-    let path = tree.path(node);
-    if tree.child_count(node) == 0 {
-        return found(node, &path);
-    }
-    let mut cursor = super::walk::PathCursor::new(node, &path);
-    for below in tree.descend(node) {
-        let path = cursor.step(tree, below);
-        if tree.child_count(below) == 0 {
-            found(below, path);
-        }
-    }
+fn leaves(tree: &Tree, node: NodeId) -> impl Iterator<Item = NodeId> {
+    std::iter::once(node).chain(tree.descend_sorted(node)).filter(|node| tree.child_count(*node) == 0)
 }
 
-/// Makes one move of each removed file and an added one with the same bytes. A file of the same name is preferred;
-/// files without bytes are all alike and do not move.
+/// Makes one move of an added and a removed file with the same bytes: of the same name if there is such a pair,
+/// otherwise in order. Empty files are not followed.
 fn find_moves(old: &Tree, new: &Tree, mut changes: Vec<Change>) -> Vec<Change> {
     let hasher = RandomState::default();
-    let key = |tree: &Tree, node: NodeId| {
-        let mut state = hasher.build_hasher();
-        hash_content(tree, node, &mut state);
-        state.finish()
-    };
-    let mut removed: HashMap<u64, Vec<usize>> = HashMap::new();
-    for (index, change) in changes.iter().enumerate() {
-        if let (ChangeKind::Removed, NodeKind::File, Some(node)) = (change.kind, change.node_kind, change.old)
+    let is_file = |change: &&mut Change| change.node_kind == NodeKind::File;
+    let mut removed: HashMap<(Fingerprint, u64), VecDeque<NodeId>> = HashMap::new();
+    let mut taken: HashSet<NodeId> = HashSet::new();
+    for change in changes.iter_mut().filter(is_file) {
+        if let (ChangeKind::Removed, Some(node)) = (change.kind, change.old)
             && old.file_size(node) > 0
         {
-            removed.entry(key(old, node)).or_default().push(index);
+            let print = fingerprint(old, node);
+            for key in [(print, hasher.hash_one(old.name(node))), (print, 0)] {
+                removed.entry(key).or_default().push_back(node);
+            }
         }
     }
-    let mut gone = vec![false; changes.len()];
-    for index in 0..changes.len() {
-        let change = &changes[index];
-        let (ChangeKind::Added, Some(node)) = (change.kind, change.new) else { continue };
-        if removed.is_empty() || change.node_kind == NodeKind::Directory {
-            continue;
-        }
-        let Some(candidates) = removed.get_mut(&key(new, node)) else { continue };
-        let is_source =
-            |candidate: &usize| changes[*candidate].old.is_some_and(|source| is_same_content(old, source, new, node));
-        let has_name =
-            |candidate: &usize| changes[*candidate].old.is_some_and(|source| old.name(source) == new.name(node));
-        let position = candidates
-            .iter()
-            .position(|candidate| has_name(candidate) && is_source(candidate))
-            .or_else(|| candidates.iter().position(is_source));
-        let Some(position) = position else { continue };
-        let source = candidates.remove(position);
-        gone[source] = true;
-        let old_path = changes[source].path.clone();
-        let old_node = changes[source].old;
-        changes[index] =
-            Change { kind: ChangeKind::Moved, old: old_node, old_path: Some(old_path), ..changes[index].clone() };
+    if removed.is_empty() {
+        return changes;
     }
-    let mut gone = gone.into_iter();
-    changes.retain(|_| !gone.next().unwrap_or_default());
+    for by_name in [true, false] {
+        for change in changes.iter_mut().filter(is_file) {
+            let (ChangeKind::Added, Some(node)) = (change.kind, change.new) else { continue };
+            let name = if by_name { hasher.hash_one(new.name(node)) } else { 0 };
+            let Some(candidates) = removed.get_mut(&(fingerprint(new, node), name)) else { continue };
+            while let Some(source) = candidates.pop_front() {
+                if !taken.contains(&source) && is_same_content(old, source, new, node) {
+                    taken.insert(source);
+                    change.kind = ChangeKind::Moved;
+                    change.old = Some(source);
+                    break;
+                }
+            }
+        }
+    }
+    changes.retain(|change| change.kind != ChangeKind::Removed || change.old.is_none_or(|node| !taken.contains(&node)));
     changes
 }
 
@@ -276,7 +274,7 @@ pub fn hash_tree(tree: &Tree, hasher: &RandomState) -> u64 {
             paths[node.index()] = hash;
             return sum.wrapping_add(hash);
         }
-        hash_content(tree, node, &mut state);
+        fingerprint(tree, node).hash(&mut state);
         sum.wrapping_add(state.finish())
     })
 }

@@ -32,7 +32,6 @@ impl Slot {
 
 impl NameIndex {
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the hash will do")]
     pub(crate) fn hash(&self, parent: NodeId, name: &[u8]) -> u32 {
         (self.hasher.hash_one((parent.raw(), name)) >> 32) as u32
     }

@@ -21,6 +21,7 @@ pub mod order;
 pub mod walk;
 
 use crate::blocks::Block;
+use crate::content::Fingerprint;
 use crate::ids::{BlockId, DirectoryId, EntryId, IndexVec, NodeId};
 use crate::pieces::{Piece, Segment, segments};
 use crate::text::TextRange;
@@ -103,7 +104,7 @@ pub(crate) struct Directory {
     /// The file with the greatest name. Only meaningful while `order` says that files are in order.
     pub(crate) greatest_file: NodeId,
     /// The same for directories.
-    pub(crate) greatest_directory: NodeId,
+    pub(crate) greatest_subdirectory: NodeId,
     /// Number of children.
     pub(crate) count: u32,
     pub(crate) order: order::Order,
@@ -114,7 +115,7 @@ impl Directory {
         first: NodeId::NONE,
         last: NodeId::NONE,
         greatest_file: NodeId::NONE,
-        greatest_directory: NodeId::NONE,
+        greatest_subdirectory: NodeId::NONE,
         count: 0,
         order: order::Order::IN_ORDER,
     };
@@ -139,6 +140,8 @@ pub struct Tree {
     pub(crate) streams: u32,
     /// Where each entry starts when all are laid end to end, and the end of the last. Made when first needed.
     pub(crate) entry_starts: OnceLock<Vec<u64>>,
+    /// Fingerprints of the entries up to each. Made when hostile texts need them.
+    pub(crate) entry_prints: OnceLock<Vec<Fingerprint>>,
     /// Names of children. Made when first needed.
     pub(crate) names: OnceLock<NameIndex>,
 }

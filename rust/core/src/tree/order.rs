@@ -93,11 +93,25 @@ impl Tree {
         self.sorted(directory, Order::DIRECTORIES, true)
     }
 
+    /// Whether the files of a directory appear by name.
+    pub(crate) fn lists_files_in_order(&self, directory: NodeId) -> bool {
+        self.lists_in_order(directory, Order::FILES)
+    }
+
+    /// Whether the subdirectories of a directory appear by name.
+    pub(crate) fn lists_directories_in_order(&self, directory: NodeId) -> bool {
+        self.lists_in_order(directory, Order::DIRECTORIES)
+    }
+
+    fn lists_in_order(&self, id: NodeId, flag: Order) -> bool {
+        self.directory(id).is_none_or(|directory| directory.order.has(flag) && !directory.order.has(Order::NOT_UTF8))
+    }
+
     fn sorted(&self, id: NodeId, flag: Order, directories: bool) -> SortedChildren<'_> {
         let Some(directory) = self.directory(id) else {
             return SortedChildren::Sorted(Vec::new().into_iter());
         };
-        if directory.order.has(flag) && !directory.order.has(Order::NOT_UTF8) {
+        if self.lists_in_order(id, flag) {
             return SortedChildren::Listed { tree: self, next: directory.first, directories };
         }
         let mut ids: Vec<NodeId> =

@@ -1,5 +1,6 @@
 //! Walks: every node, in manifest order or in the order of the normal form, without recursion.
 
+use super::order::SortedChildren;
 use super::{NodeKind, Tree};
 use crate::ids::{Id, NodeId};
 
@@ -35,6 +36,14 @@ impl Tree {
             at = columns.parent;
         }
         NodeId::NONE
+    }
+
+    /// All nodes below a directory in the order of the normal form: the files of a directory by name, then each of its
+    /// subdirectories by name, with all below it.
+    pub fn descend_sorted(&self, top: NodeId) -> SortedDescent<'_> {
+        let mut descent = SortedDescent { tree: self, stack: Vec::new() };
+        descent.enter(top);
+        descent
     }
 
     /// Number of files and of directories, the root not counted.
@@ -95,6 +104,41 @@ impl Iterator for Descent<'_> {
         let node = self.next.get()?;
         self.next = self.tree.after(node, self.top, true);
         Some(node)
+    }
+}
+
+/// The nodes below a directory in the order of the normal form. See [`Tree::descend_sorted`].
+#[derive(Clone, Debug)]
+pub struct SortedDescent<'t> {
+    tree: &'t Tree,
+    /// What is still to come of each directory on the way, one kind at a time.
+    stack: Vec<SortedChildren<'t>>,
+}
+
+impl SortedDescent<'_> {
+    fn enter(&mut self, directory: NodeId) {
+        self.stack.push(self.tree.sorted_directories(directory));
+        self.stack.push(self.tree.sorted_files(directory));
+    }
+}
+
+impl Iterator for SortedDescent<'_> {
+    type Item = NodeId;
+
+    fn next(&mut self) -> Option<NodeId> {
+        loop {
+            match self.stack.last_mut()?.next() {
+                None => {
+                    self.stack.pop();
+                }
+                Some(node) => {
+                    if self.tree.kind(node) == NodeKind::Directory {
+                        self.enter(node);
+                    }
+                    return Some(node);
+                }
+            }
+        }
     }
 }
 
