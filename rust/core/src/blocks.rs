@@ -25,13 +25,30 @@ pub const MAX_BLOCK_SIZE: u32 = i32::MAX as u32;
 pub struct Block {
     /// MD5 of the bytes.
     pub digest: [u8; 16],
-    /// Number of bytes. Invariant: at most [`MAX_BLOCK_SIZE`].
+    /// Number of bytes. Invariant: at most [`MAX_BLOCK_SIZE`], unless the block is [pending](Block::pending).
     pub size: u32,
     /// The hints, from the first `+` behind the size; empty if there are none.
     pub hints: TextRange,
 }
 
+/// The size of a block whose bytes are still in memory: no block that is stored has it.
+const PENDING_SIZE: u32 = u32::MAX;
+
 impl Block {
+    /// The block that stands for the bytes of a cell, which are still in memory. It has room for any number of them.
+    pub fn pending(cell: u64) -> Self {
+        let mut digest = [0; 16];
+        digest[..8].copy_from_slice(&cell.to_le_bytes());
+        Self { digest, size: PENDING_SIZE, hints: TextRange::EMPTY }
+    }
+
+    /// The cell that holds the bytes, if they are still in memory.
+    #[inline]
+    pub fn cell(&self) -> Option<u64> {
+        let [low @ .., _, _, _, _, _, _, _, _] = self.digest;
+        (self.size == PENDING_SIZE).then(|| u64::from_le_bytes(low))
+    }
+
     /// Whether the two are the same bytes.
     #[inline]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -40,7 +57,7 @@ impl Block {
 }
 
 /// How good a set of hints is for reading the block; the greater is preferred.
-fn rank(hints: &[u8]) -> Option<impl Ord> {
+pub(crate) fn rank(hints: &[u8]) -> Option<impl Ord> {
     hints.split(|byte| *byte == b'+').filter_map(parse_signature).map(|signature| signature.rank()).max()
 }
 

@@ -158,6 +158,7 @@ impl Seeds {
 mod tests {
     use super::*;
     use crate::Mode;
+    use std::fmt::Write;
 
     /// One file of 300 blocks, cut by the positions.
     fn tree(cuts: &[u32]) -> Tree {
@@ -165,7 +166,7 @@ mod tests {
         let mut tokens = String::new();
         let mut start = 3;
         for cut in cuts.iter().chain([&2995]) {
-            tokens += &format!(" {start}:{}:f", cut - start);
+            write!(tokens, " {start}:{}:f", cut - start).unwrap();
             start = *cut;
         }
         Tree::parse(format!(". {}{tokens}\n", blocks.join(" ")).into(), Mode::Strict).unwrap()

@@ -116,9 +116,11 @@ pub fn replace(pieces: &mut Vec<Piece>, new: Replacement, starts: &[u64]) {
     pieces.splice(from..to, joined);
 }
 
-/// Whether the bytes of `next` follow those of `piece` in the blocks laid end to end.
+/// Whether the bytes of `next` follow those of `piece` in one block. Neighbours that meet at the edge of two blocks stay
+/// apart: the block behind the edge may be one that is still in memory, which gives way to another when it is stored.
 fn continues(piece: &Piece, piece_start: u64, next: &Piece, starts: &[u64]) -> bool {
-    position(piece.entry, piece.offset, starts) + (piece.end - piece_start) == position(next.entry, next.offset, starts)
+    let end = position(piece.entry, piece.offset, starts) + (piece.end - piece_start);
+    next.offset > 0 && end == position(next.entry, next.offset, starts)
 }
 
 /// A place in a block as a place in all blocks laid end to end.

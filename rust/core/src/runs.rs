@@ -177,7 +177,7 @@ mod tests {
             let mut leaps = Leaps::new(200);
             let mut joined = [false; 200];
             for step in steps {
-                let expected = (step..).find(|entry| !joined[*entry]).unwrap();
+                let expected = (step..200).find(|entry| !joined[*entry]).unwrap();
                 prop_assert_eq!(leaps.find(step), expected);
                 leaps.join(expected);
                 joined[expected] = true;

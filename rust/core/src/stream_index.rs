@@ -109,7 +109,9 @@ mod tests {
             positions in prop::collection::vec(any::<prop::sample::Index>(), 1..300),
         ) {
             let mut index = StreamIndex::default();
-            sizes.iter().for_each(|size| index.push(*size));
+            for size in &sizes {
+                index.push(*size);
+            }
             let length: u64 = sizes.iter().map(|size| u64::from(*size)).sum();
             for position in positions {
                 let position = position.index(usize::try_from(length).unwrap()) as u64;

@@ -108,11 +108,11 @@ impl PyChange {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let path = self.path(py)?.repr()?;
-        let mut text = format!("Change({} {} {path}", self.kind(), self.r#type());
-        if let Some(old_path) = self.old_path(py)? {
-            text += &format!(" from {}", old_path.repr()?);
-        }
-        Ok(text + ")")
+        let from = match self.old_path(py)? {
+            Some(old_path) => format!(" from {}", old_path.repr()?),
+            None => String::new(),
+        };
+        Ok(format!("Change({} {} {path}{from})", self.kind(), self.r#type()))
     }
 }
 

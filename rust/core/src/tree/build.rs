@@ -265,36 +265,10 @@ impl TreeBuilder {
             self.arena.extend_from_slice(name.bytes);
             TextRange::in_arena(start, self.arena.len())
         });
-        let directory_id = self.directory_id(parent);
-        let directory = self.directories[directory_id];
-        let id = self.nodes.push(Node { parent, name: range, next: NodeId::NONE, previous: directory.last, payload });
-        if let Some(last) = directory.last.get() {
-            self.nodes[last].next = id;
-        }
-        let is_directory = payload.is_directory();
-        let (greatest, flag) = if is_directory {
-            (directory.greatest_subdirectory, Order::DIRECTORIES)
-        } else {
-            (directory.greatest_file, Order::FILES)
-        };
-        let in_order = directory.order.has(flag)
-            && greatest.get().is_none_or(|greatest| name.bytes > self.nodes[greatest].name.of(text, &self.arena));
-        let directory = &mut self.directories[directory_id];
-        directory.last = id;
-        directory.count += 1;
-        if directory.first == NodeId::NONE {
-            directory.first = id;
-        }
-        if !in_order {
-            directory.order.unset(flag);
-        } else if is_directory {
-            directory.greatest_subdirectory = id;
-        } else {
-            directory.greatest_file = id;
-        }
-        if !is_utf8(name.bytes, name.flags) {
-            directory.order.set(Order::NOT_UTF8);
-        }
+        let id = self.nodes.push(Node { parent, name: range, next: NodeId::NONE, previous: NodeId::NONE, payload });
+        let directory = self.directory_id(parent);
+        let arena = &self.arena;
+        link(&mut self.nodes, &mut self.directories[directory], id, name, |range| range.of(text, arena));
         id
     }
 
@@ -401,6 +375,7 @@ impl TreeBuilder {
             entry_starts: OnceLock::new(),
             entry_prints: OnceLock::new(),
             names: OnceLock::new(),
+            edits: None,
         };
         if !keep {
             self.blocks = BlockInterner::default();
@@ -409,6 +384,39 @@ impl TreeBuilder {
         }
         self.reset();
         tree
+    }
+}
+
+/// Puts a node behind the other children of its parent's directory. `bytes_of` reads the range of a name.
+#[inline]
+pub(crate) fn link<'t>(
+    nodes: &mut [Node],
+    directory: &mut Directory,
+    id: NodeId,
+    name: NewName<'_>,
+    bytes_of: impl Fn(TextRange) -> &'t [u8],
+) {
+    nodes[id.index()].previous = directory.last;
+    match directory.last.get() {
+        Some(last) => nodes[last.index()].next = id,
+        None => directory.first = id,
+    }
+    directory.last = id;
+    directory.count += 1;
+    let (greatest, flag) = if nodes[id.index()].payload.is_directory() {
+        (&mut directory.greatest_subdirectory, Order::DIRECTORIES)
+    } else {
+        (&mut directory.greatest_file, Order::FILES)
+    };
+    if directory.order.has(flag) {
+        if greatest.get().is_none_or(|greatest| name.bytes > bytes_of(nodes[greatest.index()].name)) {
+            *greatest = id;
+        } else {
+            directory.order.unset(flag);
+        }
+    }
+    if !is_utf8(name.bytes, name.flags) {
+        directory.order.set(Order::NOT_UTF8);
     }
 }
 

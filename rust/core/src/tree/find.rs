@@ -90,9 +90,7 @@ impl Tree {
                 as usize;
         index.reserve(children);
         for directory in self.nodes.ids().filter(large) {
-            for child in self.children(directory) {
-                index.insert(index.hash(directory, self.name(child)), child);
-            }
+            self.index_children(&mut index, directory);
         }
         index
     }
@@ -127,14 +125,15 @@ impl Tree {
         Ok(node)
     }
 
-    /// The path of a node from the root, without a leading `./`; the root is `.`.
+    /// The path of a node from the root, without a leading `./`; the root is `.`. That of a detached node begins with the
+    /// name it had.
     pub fn path(&self, node: NodeId) -> Vec<u8> {
         if node == Self::ROOT {
             return b".".to_vec();
         }
         let mut names = Vec::new();
         let mut at = node;
-        while at != Self::ROOT {
+        while at != Self::ROOT && at != NodeId::NONE {
             names.push(self.name(at));
             at = self.nodes[at].parent;
         }

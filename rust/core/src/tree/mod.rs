@@ -14,6 +14,8 @@
 //! | `blocks` | 28 | distinct block |
 
 pub mod build;
+pub mod content;
+pub mod copy;
 pub mod diff;
 pub mod edit;
 pub mod find;
@@ -144,6 +146,8 @@ pub struct Tree {
     pub(crate) entry_prints: OnceLock<Vec<Fingerprint>>,
     /// Names of children. Made when first needed.
     pub(crate) names: OnceLock<NameIndex>,
+    /// What only a tree that is edited needs.
+    pub(crate) edits: Option<Box<edit::Edits>>,
 }
 
 /// What a path leads to.
