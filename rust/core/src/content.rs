@@ -21,6 +21,16 @@ pub fn is_same_content(left: &Tree, left_file: NodeId, right: &Tree, right_file:
         return false;
     }
     let (left_pieces, right_pieces) = (left.pieces(left_file), right.pieces(right_file));
+    if let ([left_piece], [right_piece]) = (left_pieces, right_pieces) {
+        let left_block = &left.blocks[left.entries[left_piece.entry]];
+        let right_block = &right.blocks[right.entries[right_piece.entry]];
+        if left_piece.offset != right_piece.offset || !left_block.is_same(right_block) {
+            return false;
+        }
+        if u64::from(left_piece.offset) + left_piece.end <= u64::from(left_block.size) {
+            return true;
+        }
+    }
     let mut budget = 256 + 8 * (left_pieces.len() + right_pieces.len());
     let (mut left_runs, mut right_runs) = (runs(left, left_pieces), runs(right, right_pieces));
     let (mut left_rest, mut right_rest) = (left_runs.next(), right_runs.next());

@@ -2,30 +2,18 @@
 
 use md5::{Digest, Md5};
 
-/// Hashes a text that arrives in pieces.
+/// Hashes a text that arrives in chunks.
 #[derive(Clone, Debug, Default)]
 pub struct TextDigest {
     state: Md5,
     length: u64,
-    /// Pieces of a stripped text are short; they are hashed many at a time.
-    buffer: Vec<u8>,
 }
 
-const BUFFER: usize = 1 << 14;
-
 impl TextDigest {
-    /// Adds the next piece.
-    pub fn update(&mut self, piece: &[u8]) {
-        self.length += piece.len() as u64;
-        if self.buffer.len() + piece.len() > BUFFER {
-            self.state.update(&self.buffer);
-            self.buffer.clear();
-            if piece.len() > BUFFER / 4 {
-                self.state.update(piece);
-                return;
-            }
-        }
-        self.buffer.extend_from_slice(piece);
+    /// Adds the next chunk.
+    pub fn update(&mut self, chunk: &[u8]) {
+        self.length += chunk.len() as u64;
+        self.state.update(chunk);
     }
 
     /// `md5hex+length`.
@@ -36,9 +24,8 @@ impl TextDigest {
     /// digest.update(b". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:foo.txt\n");
     /// assert_eq!(digest.finish(), "83367e8913dcec0bf3fc25ed5a27eacb+49");
     /// ```
-    pub fn finish(mut self) -> String {
+    pub fn finish(self) -> String {
         use std::fmt::Write;
-        self.state.update(&self.buffer);
         let mut hash = String::with_capacity(43);
         for byte in self.state.finalize() {
             // Writing to a string cannot fail.

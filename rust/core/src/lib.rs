@@ -24,6 +24,7 @@ pub mod manifest;
 #[cfg(any(test, feature = "naive"))]
 pub mod naive;
 pub mod normalize;
+mod output;
 pub mod parser;
 pub mod patterns;
 pub mod pieces;

@@ -4,6 +4,7 @@ use crate::blocks::EMPTY_LOCATOR;
 use crate::digest::TextDigest;
 use crate::ids::{BlockId, EntryId, Id};
 use crate::normalize::{Normalizer, Streams, write_locator};
+use crate::output::{Chunks, Fill, Length, Output};
 use crate::runs::{Leaps, Part, parts};
 use crate::signature::parse_signature;
 use crate::strip::strip;
@@ -68,54 +69,65 @@ impl Manifest {
         Self { is_stripped: true, ..self.clone() }
     }
 
-    /// Gives the text to `sink`, chunk by chunk, until that answers false.
-    pub fn write(&self, mut sink: impl FnMut(&[u8]) -> bool) {
+    fn write_into<O: Output>(&self, out: &mut O) {
         match (self.form, self.is_stripped) {
-            (Form::Normal, strip) => Normalizer::new(&self.tree, strip).write(sink),
-            (Form::Original, false) => {
-                sink(self.tree.text());
-            }
-            (Form::Original, true) => {
-                let mut goes_on = true;
-                strip(self.tree.text(), |piece| goes_on = goes_on && sink(piece));
-            }
+            (Form::Normal, strip) => Normalizer::new(&self.tree, strip).write(out),
+            (Form::Original, false) => out.bytes(self.tree.text()),
+            (Form::Original, true) => strip(self.tree.text(), out),
         }
+    }
+
+    /// Gives the text to `sink`, chunk by chunk, until that answers false.
+    pub fn write(&self, sink: impl FnMut(&[u8]) -> bool) {
+        let mut chunks = Chunks::new(sink);
+        self.write_into(&mut chunks);
+        chunks.finish();
+    }
+
+    /// The length of the text in bytes.
+    ///
+    /// # Errors
+    /// `TooLarge` if it has 2 GiB or more: the normal form of a small text can be huge, and no such text can be read.
+    pub fn length(&self) -> Result<usize, Error> {
+        let mut length = Length::default();
+        self.write_into(&mut length);
+        if length.0 <= MAX_TEXT { Ok(length.0) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
+    }
+
+    /// Writes the text to a buffer.
+    ///
+    /// # Panics
+    /// If the buffer is shorter than [`Self::length`].
+    pub fn fill(&self, buffer: &mut [u8]) {
+        self.write_into(&mut Fill(buffer));
     }
 
     /// The text.
     ///
     /// # Errors
-    /// `TooLarge` if it has 2 GiB or more: the normal form of a small text can be huge, and no such text can be read.
+    /// `TooLarge` as for [`Self::length`].
     pub fn text(&self) -> Result<Bytes, Error> {
         if self.form == Form::Original && !self.is_stripped {
             return Ok(self.tree.text().clone());
         }
-        let mut text = Vec::with_capacity(self.tree.text().len() + 64);
-        self.write_limited(|chunk| text.extend_from_slice(chunk))?;
+        let mut text = vec![0; self.length()?];
+        self.fill(&mut text);
         Ok(text.into())
     }
 
     /// MD5 and length of the text without hints: the server's rule.
     ///
     /// # Errors
-    /// `TooLarge` as for [`Self::text`].
+    /// `TooLarge` as for [`Self::length`].
     pub fn portable_data_hash(&self) -> Result<String, Error> {
         let mut digest = TextDigest::default();
-        self.stripped().write_limited(|chunk| digest.update(chunk))?;
-        Ok(digest.finish())
-    }
-
-    /// Gives the text to `sink`, unless it has 2 GiB or more.
-    fn write_limited(&self, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut length = 0;
-        self.write(|chunk| {
+        self.stripped().write(|chunk| {
+            digest.update(chunk);
             length += chunk.len();
-            if length <= MAX_TEXT {
-                sink(chunk);
-            }
             length <= MAX_TEXT
         });
-        if length <= MAX_TEXT { Ok(()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
+        if length <= MAX_TEXT { Ok(digest.finish()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
     }
 
     /// Whether the text is the normal form.
@@ -125,14 +137,10 @@ impl Manifest {
         }
         let mut rest: &[u8] = self.tree.text();
         let mut is_equal = true;
-        Normalizer::new(&self.tree, false).write(|chunk| {
-            is_equal = match rest.strip_prefix(chunk) {
-                Some(tail) => {
-                    rest = tail;
-                    true
-                }
-                None => false,
-            };
+        self.normalized().write(|chunk| {
+            let tail = rest.strip_prefix(chunk);
+            is_equal = tail.is_some();
+            rest = tail.unwrap_or_default();
             is_equal
         });
         is_equal && rest.is_empty()

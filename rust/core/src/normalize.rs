@@ -8,6 +8,7 @@
 use crate::blocks::{Block, EMPTY_LOCATOR};
 use crate::escape::{escape_into, is_plain};
 use crate::ids::{BlockId, EntryId, Id, NodeId};
+use crate::output::Output;
 use crate::runs::{Leaps, Part, parts};
 use crate::tree::Tree;
 use crate::tree::order::SortedChildren;
@@ -70,9 +71,9 @@ impl Iterator for Streams<'_> {
     }
 }
 
-/// Writes the normal form piece by piece, so that a reader decides how much of it is in memory at a time.
+/// Writes the normal form.
 #[derive(Debug)]
-pub struct Normalizer<'t> {
+pub(crate) struct Normalizer<'t> {
     tree: &'t Tree,
     strip: bool,
     streams: Streams<'t>,
@@ -87,12 +88,9 @@ pub struct Normalizer<'t> {
     adjacent: Leaps,
 }
 
-/// Chunks given to the sink are about this long.
-const CHUNK: usize = 1 << 16;
-
 impl<'t> Normalizer<'t> {
     /// A writer of the normal form, without hints if `strip` is set.
-    pub fn new(tree: &'t Tree, strip: bool) -> Self {
+    pub(crate) fn new(tree: &'t Tree, strip: bool) -> Self {
         Self {
             tree,
             strip,
@@ -105,92 +103,81 @@ impl<'t> Normalizer<'t> {
         }
     }
 
-    /// Writes everything; `sink` gets one chunk after the other, and stops the writing by answering false.
-    pub fn write(mut self, mut sink: impl FnMut(&[u8]) -> bool) {
-        let mut out = Vec::with_capacity(2 * CHUNK);
+    /// Writes everything, or until the output has enough.
+    pub(crate) fn write<O: Output>(mut self, out: &mut O) {
         while let Some(directory) = self.streams.next() {
-            if !self.stream(directory, &mut out, &mut sink) {
+            if !self.stream(directory, out) {
                 return;
             }
         }
-        sink(&out);
     }
 
-    fn stream(&mut self, directory: NodeId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    /// Writes a stream, and says whether writing goes on.
+    fn stream<O: Output>(&mut self, directory: NodeId, out: &mut O) -> bool {
         let files = self.tree.sorted_files(directory);
-        out.extend_from_slice(self.streams.name());
+        out.bytes(self.streams.name());
         self.stream_start = self.next_start;
         self.listed.clear();
         self.adjacent.clear();
         for file in files.clone() {
             for part in parts(self.tree, self.tree.pieces(file)) {
-                let goes_on = match part {
-                    Part::Run(run) => self.lay_out(run.block, out, sink),
-                    Part::Long { start, end } => self.lay_out_entries(start, end, out, sink),
-                };
-                if !goes_on {
+                match part {
+                    Part::Run(run) => self.lay_out(run.block, out),
+                    Part::Long { start, end } => self.lay_out_entries(start, end, out),
+                }
+                if !out.goes_on() {
                     return false;
                 }
             }
         }
         if self.next_start == self.stream_start {
-            out.push(b' ');
-            out.extend_from_slice(EMPTY_LOCATOR);
+            out.bytes(b" ");
+            out.bytes(EMPTY_LOCATOR);
         }
         let mut is_empty = true;
         for file in files {
             is_empty = false;
-            if !self.file_tokens(file, out, sink) {
+            if !self.file_tokens(file, out) {
                 return false;
             }
         }
         if is_empty {
-            out.extend_from_slice(b" 0:0:\\056");
+            out.bytes(b" 0:0:\\056");
         }
-        out.push(b'\n');
-        out.len() < CHUNK || flush(out, sink)
+        out.bytes(b"\n");
+        out.goes_on()
     }
 
     /// Lists a block unless the stream has it already.
     #[inline]
-    fn lay_out(&mut self, block: BlockId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    fn lay_out<O: Output>(&mut self, block: BlockId, out: &mut O) {
         let start = &mut self.layout[block.index()];
-        if *start >= self.stream_start {
-            return true;
+        if *start < self.stream_start {
+            let block = &self.tree.blocks[block];
+            *start = self.next_start;
+            self.next_start += u64::from(block.size);
+            out.bytes(b" ");
+            write_locator(self.tree, block, self.strip, out);
         }
-        let block = &self.tree.blocks[block];
-        *start = self.next_start;
-        self.next_start += u64::from(block.size);
-        out.push(b' ');
-        write_locator(self.tree, block, self.strip, out);
-        out.len() < CHUNK || flush(out, sink)
     }
 
-    fn lay_out_entries(
-        &mut self,
-        start: usize,
-        end: usize,
-        out: &mut Vec<u8>,
-        sink: &mut impl FnMut(&[u8]) -> bool,
-    ) -> bool {
+    fn lay_out_entries<O: Output>(&mut self, start: usize, end: usize, out: &mut O) {
         let mut entry = self.listed.find(start);
-        while entry < end {
-            if !self.lay_out(self.tree.entries[EntryId::from_index(entry)], out, sink) {
-                return false;
-            }
+        while entry < end && out.goes_on() {
+            self.lay_out(self.tree.entries[EntryId::from_index(entry)], out);
             self.listed.join(entry);
             entry = self.listed.find(entry);
         }
-        true
     }
 
-    fn file_tokens(&mut self, file: NodeId, out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    /// Writes the tokens of a file, and says whether writing goes on.
+    fn file_tokens<O: Output>(&mut self, file: NodeId, out: &mut O) -> bool {
         let name = self.tree.name(file);
-        let mut tokens = FileTokens { name, is_plain: is_plain(name), span: None, out, sink };
+        let mut tokens = FileTokens { name, is_plain: is_plain(name), span: None, out };
         for part in parts(self.tree, self.tree.pieces(file)) {
             let goes_on = match part {
                 Part::Run(run) => {
-                    let start = self.position(run.block) + u64::from(run.offset);
+                    let start = self.layout[run.block.index()] - self.stream_start + u64::from(run.offset);
                     tokens.push(start, start + u64::from(run.length))
                 }
                 Part::Long { start, end } => self.entry_tokens(start, end, &mut tokens),
@@ -203,18 +190,7 @@ impl<'t> Normalizer<'t> {
         tokens.write(span)
     }
 
-    /// Where a block that is listed starts in the current stream.
-    #[inline]
-    fn position(&self, block: BlockId) -> u64 {
-        self.layout[block.index()] - self.stream_start
-    }
-
-    fn entry_tokens<S: FnMut(&[u8]) -> bool>(
-        &mut self,
-        start: usize,
-        end: usize,
-        tokens: &mut FileTokens<'_, S>,
-    ) -> bool {
+    fn entry_tokens<O: Output>(&mut self, start: usize, end: usize, tokens: &mut FileTokens<'_, O>) -> bool {
         let Self { tree, layout, stream_start, adjacent, .. } = self;
         let block_at = |entry: usize| tree.entries[EntryId::from_index(entry)];
         let start_of = |entry: usize| layout[block_at(entry).index()] - *stream_start;
@@ -237,16 +213,15 @@ impl<'t> Normalizer<'t> {
 }
 
 /// The tokens of one file; spans that touch are one token.
-struct FileTokens<'o, S> {
+struct FileTokens<'o, O> {
     name: &'o [u8],
     is_plain: bool,
     /// What has not been written yet: start and end in the stream.
     span: Option<(u64, u64)>,
-    out: &'o mut Vec<u8>,
-    sink: &'o mut S,
+    out: &'o mut O,
 }
 
-impl<S: FnMut(&[u8]) -> bool> FileTokens<'_, S> {
+impl<O: Output> FileTokens<'_, O> {
     /// Adds a span, and says whether writing goes on.
     #[inline]
     fn push(&mut self, start: u64, end: u64) -> bool {
@@ -264,50 +239,27 @@ impl<S: FnMut(&[u8]) -> bool> FileTokens<'_, S> {
 
     #[inline]
     fn write(&mut self, (start, end): (u64, u64)) -> bool {
-        write_token(start, end - start, self.name, self.is_plain, self.out);
-        self.out.len() < CHUNK || flush(self.out, self.sink)
+        self.out.bytes(b" ");
+        self.out.number(start);
+        self.out.bytes(b":");
+        self.out.number(end - start);
+        self.out.bytes(b":");
+        if self.is_plain {
+            self.out.bytes(self.name);
+        } else {
+            self.out.odd_name(self.name);
+        }
+        self.out.goes_on()
     }
 }
-
-fn flush(out: &mut Vec<u8>, sink: &mut impl FnMut(&[u8]) -> bool) -> bool {
-    let goes_on = sink(out);
-    out.clear();
-    goes_on
-}
-
-/// Two lower-case hexadecimal digits for each byte.
-static HEX: [[u8; 2]; 256] = {
-    let digits = *b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
 
 /// Writes a locator with its size in canonical form.
 #[inline]
-pub fn write_locator(tree: &Tree, block: &Block, strip: bool, out: &mut Vec<u8>) {
-    let hints: &[u8] = if strip { b"" } else { tree.hints(block) };
-    let mut head = [0; 33];
-    for (pair, byte) in head.chunks_exact_mut(2).zip(block.digest) {
-        pair.copy_from_slice(&HEX[usize::from(byte)]);
+pub(crate) fn write_locator<O: Output>(tree: &Tree, block: &Block, strip: bool, out: &mut O) {
+    out.digest(&block.digest);
+    out.bytes(b"+");
+    out.number(u64::from(block.size));
+    if !strip {
+        out.bytes(tree.hints(block));
     }
-    head[32] = b'+';
-    out.extend_from_slice(&head);
-    out.extend_from_slice(itoa::Buffer::new().format(block.size).as_bytes());
-    out.extend_from_slice(hints);
-}
-
-#[inline]
-fn write_token(start: u64, length: u64, name: &[u8], plain: bool, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    out.push(b' ');
-    out.extend_from_slice(buffer.format(start).as_bytes());
-    out.push(b':');
-    out.extend_from_slice(buffer.format(length).as_bytes());
-    out.push(b':');
-    if plain { out.extend_from_slice(name) } else { escape_into(name, out) }
 }

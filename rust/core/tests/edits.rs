@@ -1,5 +1,7 @@
 //! Histories of edits against a model: a map from path to the bytes of a file, each byte named by where it comes from.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use keepset_core::ids::{Id, NodeId};
 use keepset_core::tree::content::{Settlement, Source};
 use keepset_core::tree::diff::is_same_tree;

@@ -342,7 +342,12 @@ impl PyManifest {
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.bytes_of_form(py)?))
+        if (self.inner.form(), self.inner.is_stripped()) == (Form::Original, false) {
+            return Ok(PyBytes::new(py, self.tree().text()));
+        }
+        let size = self.size();
+        let length = enter(py, size, || self.inner.length())?.map_err(|error| manifest_error(py, &error, b""))?;
+        PyBytes::new_with(py, length, |buffer| enter(py, size, || self.inner.fill(buffer)))
     }
 
     fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -1,6 +1,6 @@
 //! What differs between two trees.
 
-use super::order::{SortedChildren, compare_names};
+use super::order::compare_names;
 use super::{NodeKind, Tree};
 use crate::content::{Fingerprint, fingerprint, is_same_content};
 use crate::ids::{Id, NodeId};
@@ -22,8 +22,7 @@ pub enum Difference {
 }
 
 /// Compares two trees and calls `found` for each difference, until it breaks, in the order of the normal form: the
-/// files of a directory by name, then its subdirectories. Directories that list the same names in the same order, as
-/// nearly all do, are compared side by side; only where names part company they are merged by order.
+/// files of a directory by name, then its subdirectories.
 pub fn compare(old: &Tree, new: &Tree, mut found: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
     let mut pending = vec![Step::Pair(Tree::ROOT, Tree::ROOT)];
     while let Some(step) = pending.pop() {
@@ -49,56 +48,83 @@ enum Step {
     Pair(NodeId, NodeId),
 }
 
+/// How far names are looked for that the other directory does not have at this place.
+const AHEAD: usize = 4;
+
 /// The comparison of two directories.
 struct Comparison<'t> {
     old: &'t Tree,
     new: &'t Tree,
-    /// Differences between files, by name.
+    /// Differences between files.
     files: Vec<Difference>,
-    /// What there is to do with subdirectories, by name.
+    /// What there is to do with subdirectories.
     directories: Vec<Step>,
 }
 
 impl Comparison<'_> {
+    /// Walks through both directories in order of appearance. Names mostly come in the same order in both, also where
+    /// one has names that the other has not: a look ahead brings the walks together again. What the walks miss is found
+    /// by a table of names.
     fn compare(&mut self, old_directory: NodeId, new_directory: NodeId) {
-        if !self.side_by_side(old_directory, new_directory) {
-            self.files.clear();
-            self.directories.clear();
-            self.merge(self.old.sorted_files(old_directory), self.new.sorted_files(new_directory));
-            self.merge(self.old.sorted_directories(old_directory), self.new.sorted_directories(new_directory));
+        let (mut old_nodes, mut new_nodes) = (self.old.children(old_directory), self.new.children(new_directory));
+        let (mut old_rest, mut new_rest) = (Vec::new(), Vec::new());
+        loop {
+            let (mut old_ahead, mut new_ahead) = (old_nodes.clone(), new_nodes.clone());
+            match (old_ahead.next(), new_ahead.next()) {
+                (None, None) => break,
+                (Some(old), Some(new)) if self.is_match(old, new) => {
+                    self.same_name(old, new);
+                    (old_nodes, new_nodes) = (old_ahead, new_ahead);
+                }
+                (Some(old), Some(new)) => {
+                    let added = new_ahead.clone().take(AHEAD).position(|new| self.is_match(old, new));
+                    let removed = old_ahead.clone().take(AHEAD).position(|old| self.is_match(old, new));
+                    match (added, removed) {
+                        (Some(count), _) => new_rest.extend(new_nodes.by_ref().take(count + 1)),
+                        (None, Some(count)) => old_rest.extend(old_nodes.by_ref().take(count + 1)),
+                        (None, None) => {
+                            old_rest.extend(old_nodes.next());
+                            new_rest.extend(new_nodes.next());
+                        }
+                    }
+                }
+                _ => {
+                    old_rest.extend(old_nodes.by_ref());
+                    new_rest.extend(new_nodes.by_ref());
+                }
+            }
         }
+        self.pair_up(old_rest, new_rest);
+        self.sort(old_directory);
     }
 
-    /// Compares children in order of appearance, and says whether that was enough.
-    fn side_by_side(&mut self, old_directory: NodeId, new_directory: NodeId) -> bool {
-        if self.old.child_count(old_directory) != self.new.child_count(new_directory) {
-            return false;
-        }
-        let children = self.old.children(old_directory).zip(self.new.children(new_directory));
-        for (old, new) in children {
-            if self.old.name(old) != self.new.name(new) || self.old.kind(old) != self.new.kind(new) {
-                return false;
-            }
-            self.same_name(old, new);
-        }
+    #[inline]
+    fn is_match(&self, old: NodeId, new: NodeId) -> bool {
+        self.old.name(old) == self.new.name(new) && self.old.kind(old) == self.new.kind(new)
+    }
+
+    /// Finds what is in both rests; the others are differences.
+    fn pair_up(&mut self, old_rest: Vec<NodeId>, new_rest: Vec<NodeId>) {
         let (old, new) = (self.old, self.new);
-        if !old.lists_files_in_order(old_directory) {
-            let name = |difference: &Difference| match *difference {
-                Difference::Removed(node) | Difference::Modified(node, _) => old.name(node),
-                Difference::Added(node) => new.name(node),
-            };
-            self.files.sort_by(|left, right| name_order(name(left), name(right)));
+        let mut left: HashMap<(&[u8], NodeKind), NodeId, RandomState> = HashMap::default();
+        let mut is_old: HashSet<NodeId, RandomState> = HashSet::default();
+        if !old_rest.is_empty() {
+            left.extend(new_rest.iter().map(|node| ((new.name(*node), new.kind(*node)), *node)));
         }
-        if !old.lists_directories_in_order(old_directory) {
-            let name = |step: &Step| match *step {
-                Step::Pair(node, _) | Step::Difference(Difference::Removed(node) | Difference::Modified(node, _)) => {
-                    old.name(node)
+        for node in old_rest {
+            match left.remove(&(old.name(node), old.kind(node))) {
+                Some(same) => {
+                    is_old.insert(same);
+                    self.same_name(node, same);
                 }
-                Step::Difference(Difference::Added(node)) => new.name(node),
-            };
-            self.directories.sort_by(|left, right| name_order(name(left), name(right)));
+                None => self.different(Difference::Removed(node), old.kind(node)),
+            }
         }
-        true
+        for node in new_rest {
+            if !is_old.contains(&node) {
+                self.different(Difference::Added(node), new.kind(node));
+            }
+        }
     }
 
     /// Compares a file with a file, or notes a pair of directories.
@@ -118,37 +144,26 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares children of one kind in order of name.
-    fn merge(&mut self, mut old_nodes: SortedChildren<'_>, mut new_nodes: SortedChildren<'_>) {
-        let (mut old_next, mut new_next) = (old_nodes.next(), new_nodes.next());
-        loop {
-            let order = match (old_next, new_next) {
-                (None, None) => return,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(old), Some(new)) => name_order(self.old.name(old), self.new.name(new)),
+    fn sort(&mut self, old_directory: NodeId) {
+        let (old, new) = (self.old, self.new);
+        let name = |difference: Difference| match difference {
+            Difference::Removed(node) | Difference::Modified(node, _) => old.name(node),
+            Difference::Added(node) => new.name(node),
+        };
+        self.files.sort_by(|left, right| name_order(name(*left), name(*right)));
+        let are_all_pairs = self.directories.iter().all(|step| matches!(step, Step::Pair(..)));
+        if !are_all_pairs || !old.lists_directories_in_order(old_directory) {
+            let name = |step: &Step| match *step {
+                Step::Pair(node, _) => old.name(node),
+                Step::Difference(difference) => name(difference),
             };
-            match (order, old_next, new_next) {
-                (Ordering::Equal, Some(old), Some(new)) => self.same_name(old, new),
-                (Ordering::Less, Some(old), _) => self.different(Difference::Removed(old), self.old.kind(old)),
-                (_, _, Some(new)) => self.different(Difference::Added(new), self.new.kind(new)),
-                _ => {}
-            }
-            if order.is_le() {
-                old_next = old_nodes.next();
-            }
-            if order.is_ge() {
-                new_next = new_nodes.next();
-            }
+            self.directories.sort_by(|left, right| name_order(name(left), name(right)));
         }
     }
 }
 
 /// The order of names, by bytes where that is the same.
 fn name_order(left: &[u8], right: &[u8]) -> Ordering {
-    if left == right {
-        return Ordering::Equal;
-    }
     if left.is_ascii() && right.is_ascii() { left.cmp(right) } else { compare_names(left, right) }
 }
 

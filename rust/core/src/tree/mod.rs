@@ -151,7 +151,7 @@ pub struct Tree {
 }
 
 /// What a path leads to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NodeKind {
     /// A file.
     File,

@@ -4,7 +4,7 @@
 //! not part of valid UTF-8 counts as U+DC80 to U+DCFF, as Python's `surrogateescape` has it.
 
 use super::Tree;
-use crate::ids::NodeId;
+use crate::ids::{EntryId, Id, NodeId};
 use crate::lexer::TokenFlags;
 use std::cmp::Ordering;
 
@@ -60,8 +60,11 @@ pub(crate) enum SortedChildren<'t> {
     /// They stand in order.
     Listed { tree: &'t Tree, next: NodeId, directories: bool },
     /// They had to be sorted.
-    Sorted(std::vec::IntoIter<NodeId>),
+    Sorted { tree: &'t Tree, ids: std::vec::IntoIter<NodeId> },
 }
+
+/// How many nodes are brought into the cache together.
+const BATCH: usize = 64;
 
 impl Iterator for SortedChildren<'_> {
     type Item = NodeId;
@@ -77,7 +80,12 @@ impl Iterator for SortedChildren<'_> {
                     return Some(id);
                 }
             },
-            Self::Sorted(ids) => ids.next(),
+            Self::Sorted { tree, ids } => {
+                if ids.len().is_multiple_of(BATCH) {
+                    tree.touch(&ids.as_slice()[..ids.len().min(BATCH)]);
+                }
+                ids.next()
+            }
         }
     }
 }
@@ -93,11 +101,6 @@ impl Tree {
         self.sorted(directory, Order::DIRECTORIES, true)
     }
 
-    /// Whether the files of a directory appear by name.
-    pub(crate) fn lists_files_in_order(&self, directory: NodeId) -> bool {
-        self.lists_in_order(directory, Order::FILES)
-    }
-
     /// Whether the subdirectories of a directory appear by name.
     pub(crate) fn lists_directories_in_order(&self, directory: NodeId) -> bool {
         self.lists_in_order(directory, Order::DIRECTORIES)
@@ -109,7 +112,7 @@ impl Tree {
 
     fn sorted(&self, id: NodeId, flag: Order, directories: bool) -> SortedChildren<'_> {
         let Some(directory) = self.directory(id) else {
-            return SortedChildren::Sorted(Vec::new().into_iter());
+            return SortedChildren::Sorted { tree: self, ids: Vec::new().into_iter() };
         };
         if self.lists_in_order(id, flag) {
             return SortedChildren::Listed { tree: self, next: directory.first, directories };
@@ -121,7 +124,19 @@ impl Tree {
         } else {
             self.sort_by_bytes(&mut ids);
         }
-        SortedChildren::Sorted(ids.into_iter())
+        SortedChildren::Sorted { tree: self, ids: ids.into_iter() }
+    }
+
+    /// Reads what will be needed of nodes that lie anywhere, so that the cache misses of a batch overlap instead of
+    /// being waited for one by one.
+    fn touch(&self, ids: &[NodeId]) {
+        let text = |id: &NodeId| self.name(*id).first().copied().unwrap_or_default();
+        let entry = |id: &NodeId| self.pieces(*id).first().map_or(EntryId::NONE, |piece| piece.entry);
+        let nodes = ids.iter().fold(0, |sum, id| sum ^ self.nodes[*id].parent.raw());
+        let names = ids.iter().fold(0, |sum, id| sum ^ text(id));
+        let blocks =
+            ids.iter().fold(0, |sum, id| sum ^ self.entries.get(entry(id).index()).map_or(0, |block| block.raw()));
+        std::hint::black_box((nodes, names, blocks));
     }
 
     /// Sorts by the bytes of the names. The eight bytes behind what all names have in common go along with the ids, so
