@@ -94,6 +94,15 @@ impl Manifest {
         if length.0 <= MAX_TEXT { Ok(length.0) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
     }
 
+    /// Whether to ask for the length first, so that the text is written into its final place, takes less time than to
+    /// copy it there: the memory of large buffers is cleared by the system each time they are made, that of small ones
+    /// is used again, and what must be sorted would be sorted twice.
+    pub fn is_worth_counting(&self) -> bool {
+        const LARGE: usize = 1 << 25;
+        let is_sorted = || self.form == Form::Original || self.tree.directories.iter().all(|it| it.order.is_in_order());
+        self.tree.text().len() > LARGE && is_sorted()
+    }
+
     /// Writes the text to a buffer.
     ///
     /// # Panics
@@ -110,9 +119,14 @@ impl Manifest {
         if self.form == Form::Original && !self.is_stripped {
             return Ok(self.tree.text().clone());
         }
-        let mut text = vec![0; self.length()?];
-        self.fill(&mut text);
-        Ok(text.into())
+        let mut text = Vec::with_capacity(self.tree.text().len() + 64);
+        let mut fits = true;
+        self.write(|chunk| {
+            fits = text.len() + chunk.len() <= MAX_TEXT;
+            text.extend_from_slice(if fits { chunk } else { b"" });
+            fits
+        });
+        if fits { Ok(text.into()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
     }
 
     /// MD5 and length of the text without hints: the server's rule.

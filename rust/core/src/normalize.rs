@@ -86,6 +86,8 @@ pub(crate) struct Normalizer<'t> {
     listed: Leaps,
     /// Entries whose blocks the current stream lists right behind each other.
     adjacent: Leaps,
+    /// The file tokens of the current stream, where they are held until its locators are written.
+    tokens: Vec<u8>,
 }
 
 impl<'t> Normalizer<'t> {
@@ -100,6 +102,7 @@ impl<'t> Normalizer<'t> {
             next_start: 1,
             listed: Leaps::new(tree.entries.len()),
             adjacent: Leaps::new(tree.entries.len()),
+            tokens: Vec::new(),
         }
     }
 
@@ -114,38 +117,61 @@ impl<'t> Normalizer<'t> {
 
     /// Writes a stream, and says whether writing goes on.
     fn stream<O: Output>(&mut self, directory: NodeId, out: &mut O) -> bool {
-        let files = self.tree.sorted_files(directory);
         out.bytes(self.streams.name());
         self.stream_start = self.next_start;
         self.listed.clear();
         self.adjacent.clear();
-        for file in files.clone() {
-            for part in parts(self.tree, self.tree.pieces(file)) {
-                match part {
-                    Part::Run(run) => self.lay_out(run.block, out),
-                    Part::Long { start, end } => self.lay_out_entries(start, end, out),
-                }
-                if !out.goes_on() {
-                    return false;
-                }
+        let files = self.tree.sorted_files(directory);
+        let goes_on = match files {
+            SortedChildren::Listed { .. } => {
+                files.clone().all(|file| self.locators(file, out))
+                    && self.no_locator(out)
+                    && files.into_iter().all(|file| self.file_tokens(file, out))
+            }
+            // To visit files that lie anywhere takes longer than to hold their tokens.
+            SortedChildren::Sorted { .. } => {
+                let mut tokens = std::mem::take(&mut self.tokens);
+                // Where there are too many tokens, all that were held are written, and the output has enough of them.
+                let _ = files.into_iter().all(|file| self.locators(file, out) && self.file_tokens(file, &mut tokens));
+                let goes_on = self.no_locator(out)
+                    && tokens.chunks(1 << 16).all(|chunk| {
+                        out.bytes(chunk);
+                        out.goes_on()
+                    });
+                tokens.clear();
+                self.tokens = tokens;
+                goes_on
+            }
+        };
+        if self.tree.child_count(directory) == 0 {
+            out.bytes(b" 0:0:\\056");
+        }
+        out.bytes(b"\n");
+        goes_on && out.goes_on()
+    }
+
+    /// Lists the blocks of a file that the stream does not have yet, and says whether writing goes on.
+    #[inline]
+    fn locators<O: Output>(&mut self, file: NodeId, out: &mut O) -> bool {
+        for part in parts(self.tree, self.tree.pieces(file)) {
+            match part {
+                Part::Run(run) => self.lay_out(run.block, out),
+                Part::Long { start, end } => self.lay_out_entries(start, end, out),
+            }
+            if !out.goes_on() {
+                return false;
             }
         }
+        true
+    }
+
+    /// Lists the empty block if the stream has no other.
+    fn no_locator<O: Output>(&self, out: &mut O) -> bool {
         if self.next_start == self.stream_start {
             out.bytes(b" ");
             out.bytes(EMPTY_LOCATOR);
         }
-        let mut is_empty = true;
-        for file in files {
-            is_empty = false;
-            if !self.file_tokens(file, out) {
-                return false;
-            }
-        }
-        if is_empty {
-            out.bytes(b" 0:0:\\056");
-        }
-        out.bytes(b"\n");
-        out.goes_on()
+        true
     }
 
     /// Lists a block unless the stream has it already.

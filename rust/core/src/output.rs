@@ -54,24 +54,30 @@ impl Output for Vec<u8> {
     fn bytes(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
+
+    #[inline]
+    fn goes_on(&mut self) -> bool {
+        self.len() <= MAX_TEXT
+    }
 }
 
 /// Gives the text to a function, chunk by chunk, until that answers false.
 pub(crate) struct Chunks<F> {
     buffer: Vec<u8>,
     sink: F,
+    has_enough: bool,
 }
 
 const CHUNK: usize = 1 << 16;
 
 impl<F: FnMut(&[u8]) -> bool> Chunks<F> {
     pub(crate) fn new(sink: F) -> Self {
-        Self { buffer: Vec::new(), sink }
+        Self { buffer: Vec::new(), sink, has_enough: false }
     }
 
     /// Gives the last chunk.
     pub(crate) fn finish(mut self) {
-        if !self.buffer.is_empty() {
+        if !self.buffer.is_empty() && !self.has_enough {
             (self.sink)(&self.buffer);
         }
     }
@@ -85,12 +91,11 @@ impl<F: FnMut(&[u8]) -> bool> Output for Chunks<F> {
 
     #[inline]
     fn goes_on(&mut self) -> bool {
-        if self.buffer.len() < CHUNK {
-            return true;
+        if self.buffer.len() >= CHUNK {
+            self.has_enough = self.has_enough || !(self.sink)(&self.buffer);
+            self.buffer.clear();
         }
-        let goes_on = (self.sink)(&self.buffer);
-        self.buffer.clear();
-        goes_on
+        !self.has_enough
     }
 }
 

@@ -342,8 +342,8 @@ impl PyManifest {
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        if (self.inner.form(), self.inner.is_stripped()) == (Form::Original, false) {
-            return Ok(PyBytes::new(py, self.tree().text()));
+        if (self.inner.form(), self.inner.is_stripped()) == (Form::Original, false) || !self.inner.is_worth_counting() {
+            return Ok(PyBytes::new(py, &self.bytes_of_form(py)?));
         }
         let size = self.size();
         let length = enter(py, size, || self.inner.length())?.map_err(|error| manifest_error(py, &error, b""))?;
