@@ -13,6 +13,7 @@ mod manifest;
 mod ranges;
 mod stream;
 mod text;
+mod tree;
 
 use pyo3::prelude::*;
 
@@ -44,4 +45,6 @@ mod _core {
     use crate::stream::normalize_stream;
     #[pymodule_export]
     use crate::text::{escape, unescape};
+    #[pymodule_export]
+    use crate::tree::PyTree;
 }

@@ -99,7 +99,7 @@ impl From<Manifest> for PyManifest {
 }
 
 impl PyManifest {
-    fn tree(&self) -> &Arc<Tree> {
+    pub(crate) fn tree(&self) -> &Arc<Tree> {
         self.inner.tree()
     }
 

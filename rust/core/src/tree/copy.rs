@@ -76,6 +76,18 @@ impl Tree {
         Ok(top)
     }
 
+    /// What is below a directory, as a tree of its own.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn below(other: &Self, directory: NodeId) -> Result<Self, Error> {
+        let mut tree = Self::default();
+        for child in other.children(directory) {
+            tree.copy_from(other, child, Self::ROOT, other.name(child))?;
+        }
+        Ok(tree)
+    }
+
     /// Copies the entries that files use, and gives where each run of them is now.
     fn copy_entries(&mut self, other: &Self, files: impl Iterator<Item = NodeId>) -> Result<CopiedEntries, Error> {
         let starts = other.entry_starts();

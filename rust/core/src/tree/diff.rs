@@ -23,8 +23,18 @@ pub enum Difference {
 
 /// Compares two trees and calls `found` for each difference, until it breaks, in the order of the normal form: the
 /// files of a directory by name, then its subdirectories.
-pub fn compare(old: &Tree, new: &Tree, mut found: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
-    let mut pending = vec![Step::Pair(Tree::ROOT, Tree::ROOT)];
+pub fn compare(old: &Tree, new: &Tree, found: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
+    compare_below(old, Tree::ROOT, new, Tree::ROOT, found)
+}
+
+fn compare_below(
+    old: &Tree,
+    old_top: NodeId,
+    new: &Tree,
+    new_top: NodeId,
+    mut found: impl FnMut(Difference) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut pending = vec![Step::Pair(old_top, new_top)];
     while let Some(step) = pending.pop() {
         match step {
             Step::Difference(difference) => found(difference)?,
@@ -170,6 +180,17 @@ fn name_order(left: &[u8], right: &[u8]) -> Ordering {
 /// Whether two trees have the same paths with the same bytes.
 pub fn is_same_tree(left: &Tree, right: &Tree) -> bool {
     std::ptr::eq(left, right) || compare(left, right, |_| ControlFlow::Break(())).is_continue()
+}
+
+/// Whether two files have the same bytes, or two directories the same paths with the same bytes.
+pub fn is_same_node(left: &Tree, left_node: NodeId, right: &Tree, right_node: NodeId) -> bool {
+    match (left.kind(left_node), right.kind(right_node)) {
+        (NodeKind::File, NodeKind::File) => is_same_content(left, left_node, right, right_node),
+        (NodeKind::Directory, NodeKind::Directory) => {
+            compare_below(left, left_node, right, right_node, |_| ControlFlow::Break(())).is_continue()
+        }
+        _ => false,
+    }
 }
 
 /// What became of a path. Files and empty directories are told of; a directory that is not empty is told by what is in

@@ -19,8 +19,8 @@ use hashbrown::{HashMap, HashSet};
 /// What only a tree that is edited needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edits {
-    /// The blocks by digest and size.
-    blocks: HashMap<([u8; 16], u32), BlockId, RandomState>,
+    /// The blocks by digest and size. Made when a block is first brought in.
+    blocks: Option<HashMap<([u8; 16], u32), BlockId, RandomState>>,
     /// An entry at which each block stands that was brought in by an edit.
     entries: HashMap<BlockId, EntryId, RandomState>,
     /// The entry of each cell whose bytes are still in memory.
@@ -37,10 +37,15 @@ pub(crate) fn too_large() -> Error {
 impl Tree {
     /// What only an edited tree needs, made on the first edit.
     pub(crate) fn edits(&mut self) -> &mut Edits {
-        self.edits.get_or_insert_with(|| {
-            let ids = self.blocks.ids().map(|id| ((self.blocks[id].digest, self.blocks[id].size), id));
-            Box::new(Edits { blocks: ids.collect(), ..Edits::default() })
-        })
+        self.edits.get_or_insert_default()
+    }
+
+    fn block_ids(&mut self) -> &mut HashMap<([u8; 16], u32), BlockId, RandomState> {
+        let blocks = &self.blocks;
+        self.edits
+            .get_or_insert_default()
+            .blocks
+            .get_or_insert_with(|| blocks.ids().map(|id| ((blocks[id].digest, blocks[id].size), id)).collect())
     }
 
     /// Copies bytes to the side arena.
@@ -203,7 +208,7 @@ impl Tree {
     /// `is_ours`: what our own writing gave us is known to be good.
     pub(crate) fn intern_block(&mut self, block: Block, hints: &[u8], is_ours: bool) -> Result<BlockId, Error> {
         let key = (block.digest, block.size);
-        if let Some(id) = self.edits().blocks.get(&key).copied() {
+        if let Some(id) = self.block_ids().get(&key).copied() {
             let known = self.hints(&self.blocks[id]);
             if known != hints && !hints.is_empty() && (is_ours || rank(hints) > rank(known)) {
                 self.blocks[id].hints = self.keep_bytes(hints)?;
@@ -215,7 +220,7 @@ impl Tree {
         }
         let hints = if hints.is_empty() { TextRange::EMPTY } else { self.keep_bytes(hints)? };
         let id = self.blocks.push(Block { hints, ..block });
-        self.edits().blocks.insert(key, id);
+        self.block_ids().insert(key, id);
         Ok(id)
     }
 

@@ -237,6 +237,11 @@ impl Tree {
         self.nodes[node].parent
     }
 
+    /// Writes the locator of a block, with its hints.
+    pub fn write_locator(&self, block: &Block, out: &mut Vec<u8>) {
+        crate::normalize::write_locator(self, block, false, out);
+    }
+
     /// The block at an entry.
     pub fn entry_block(&self, entry: EntryId) -> BlockId {
         self.entries[entry]
