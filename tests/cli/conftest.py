@@ -19,7 +19,7 @@ from keepset.cli.app import app
 from samples import SIGNATURE, A, B, C, E
 
 SMALL = (
-    f". {A} {B} 0:3:a.txt 3:3:b.bam 0:6:both\n"
+    f". {A}{SIGNATURE}6f000000 {B} 0:3:a.txt 3:3:b.bam 0:6:both\n"
     f"./d {C} 0:5:c.bam\n"
     f"./d/e {A}{SIGNATURE}6f000000 0:3:deep.txt 0:0:empty\n"
     f"./void {E} 0:0:\\056\n"

@@ -27,8 +27,8 @@ class TestValidate:
         outcome = cli("validate", "small", "bad")
         assert outcome.exit_code == 1
         assert outcome.stdout == (
-            "bad:1:44: segment-out-of-range: beyond the end of the 3-byte stream: 2:2:b\n"
-            "bad:2:40: segment-out-of-range: beyond the end of the 3-byte stream: 9:9:c\n"
+            "bad:1:44: segment-out-of-range: beyond the end of the 3-byte stream: '2:2:b'\n"
+            "bad:2:40: segment-out-of-range: beyond the end of the 3-byte stream: '9:9:c'\n"
         )
         assert outcome.stderr == "2 manifests checked, 2 problems in 1 of them\n"
 
@@ -75,7 +75,7 @@ class TestValidate:
         (problem,) = bad["problems"]
         assert problem == {
             "code": "segment-out-of-range",
-            "message": "beyond the end of the 3-byte stream: 2:2:b",
+            "message": "beyond the end of the 3-byte stream: '2:2:b'",
             "line": 1,
             "column": 44,
             "offset": 43,

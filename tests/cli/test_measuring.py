@@ -84,7 +84,7 @@ class TestStat:
         assert cli("stat", "-h", "m").lines[2:4] == ["size               2.0M", "stored             2.0M"]
 
     def test_json_says_when_there_is_no_signature(self, cli: Command) -> None:
-        (facts,) = cli("stat", "--json", "--include", "/a.txt", "small").json
+        (facts,) = cli("stat", "--json", "--include", "/d/c.bam", "small").json
         assert facts["file_count"] == 1
         assert facts["signatures_expire"] is None
 
