@@ -186,6 +186,8 @@ class TestFind:
             (["--iname", "*.BAM"], ["b.bam", "d/c.bam"]),
             (["--name", "?.txt"], ["a.txt"]),
             (["--name", "[ab].*"], ["a.txt", "b.bam"]),
+            (["--name", "a\\.t?t"], ["a.txt"]),
+            (["--name", "\\*.bam"], []),
             (["--path", "d/*"], ["d/c.bam", "d/e", "d/e/deep.txt", "d/e/empty"]),
             (["--path", "d/?/*"], ["d/e/deep.txt", "d/e/empty"]),
             (["--type", "d"], ["d", "d/e", "void"]),
@@ -227,6 +229,11 @@ class TestFind:
             {"manifest": "small", "path": "d", "name": "d", "type": "directory", "size": 8, "file_count": 3},
             {"manifest": "small", "path": "d/e/deep.txt", "name": "deep.txt", "type": "file", "size": 3},
         ]
+
+    def test_a_backslash_takes_the_meaning_from_a_star(self, cli: Command, make: Callable[..., Path]) -> None:
+        manifest = make("m", "*", "[", "a", "a\\134b")
+        assert cli("find", manifest, "--name", "\\*", "--name", "\\[").lines == ["*", "["]
+        assert cli("find", manifest, "--name", "a\\\\b").lines == ["a\\b"]
 
     def test_newlines_and_dots_in_names_match(self, cli: Command, make: Callable[..., Path]) -> None:
         manifest = make("m", "a\\012b", ".hidden")

@@ -57,6 +57,8 @@ class TestNormalizeAndStrip:
             ["-i", "small", "-o", "out"],
             ["-", "-o", "."],
             ["-", "-"],
+            ["small", "-o", ""],
+            ["small", "./small", "-o", "."],
         ],
     )
     def test_results_that_would_run_into_one_are_refused(self, cli: Command, arguments: list[str]) -> None:
@@ -137,14 +139,15 @@ class TestExtract:
 
     def test_what_to_extract_must_be_said(self, cli: Command) -> None:
         assert cli("extract", "small").exit_code == 2
+        assert cli("extract", "small", "").exit_code == 2
+        assert cli("find", stdin=cli("extract", "small", ".").stdout).lines == cli("find", "small").lines
         assert cli("extract").exit_code == 2
 
-    @pytest.mark.parametrize("pattern", ["[", "d/[", "a{"])
-    def test_a_bad_pattern_is_bad_input(self, cli: Command, pattern: str) -> None:
-        outcome = cli("extract", "small", "--include", pattern)
-        assert outcome.exit_code == 3
-        assert outcome.stderr.startswith("keepset: small: not a pattern")
-        assert outcome.stderr.count("\n") == 1
+    def test_a_path_that_is_not_there_and_no_pattern_either(self, cli: Command, make: Callable[..., Path]) -> None:
+        outcome = cli("extract", "small", "d/[")
+        assert outcome.exit_code == 4
+        assert outcome.stderr == "keepset: small: no such file or directory in the manifest: d/[\n"
+        assert cli("find", stdin=cli("extract", make("m", "[", "b"), "[").stdout).lines == ["["]
 
     def test_json(self, cli: Command) -> None:
         (result,) = cli("extract", "--json", "small", "d/c.bam").json
@@ -180,6 +183,10 @@ class TestUnion:
         outcome = cli("union", "--on-conflict", "concatenate", make("m", "x"), make("n", "x/y"))
         assert outcome.exit_code == 3
         assert "[path-conflict]" in outcome.stderr
+
+    @pytest.mark.parametrize("output", ["", "."])
+    def test_the_output_must_be_a_file(self, cli: Command, output: str) -> None:
+        assert cli("union", "small", "-o", output).exit_code == 2
 
     def test_nothing_is_written_when_an_input_is_bad(self, cli: Command) -> None:
         outcome = cli("union", "small", "missing", "-o", "out")

@@ -20,6 +20,7 @@ class TestDu:
         assert cli("du", "-d", "1", "small").lines == ["8\td", "0\tvoid", "20\t."]
         assert cli("du", "-s", "small").lines == cli("du", "-d0", "small").lines == ["20\t."]
         assert cli("du", "-s", "-d1", "small").exit_code == 2
+        assert cli("du", "-d", str(10**20), "small/d").lines == ["3\td/e", "8\td"]
 
     def test_of_a_path_and_of_a_file(self, cli: Command) -> None:
         assert cli("du", "small/d").lines == ["3\td/e", "8\td"]
@@ -87,6 +88,7 @@ class TestStat:
         (facts,) = cli("stat", "--json", "--include", "/d/c.bam", "small").json
         assert facts["file_count"] == 1
         assert facts["signatures_expire"] is None
+        assert cli("stat", "--include", "/d/c.bam", "small").lines[-1] == "signatures expire  no signatures"
 
 
 class TestBlocks:

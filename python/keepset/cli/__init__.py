@@ -3,8 +3,13 @@
 This package, and nothing else in keepset, uses Typer and Rich; `import keepset` loads none of it.
 """
 
+import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
+
+from keepset.cli.exits import ExitCode
 
 __all__ = ["main"]
 
@@ -12,11 +17,22 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line: the console script `keepset`."""
     try:
-        # A kill should clean up as Ctrl-C does. Python turns SystemExit into a normal way out of every `with`.
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        # A kill, and a terminal that is closed, should clean up as Ctrl-C does: SystemExit is a normal way out of every
+        # `with`. What is ignored already (by nohup) stays so.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _exit)
         from keepset.cli.app import app
 
         # A path inside standard input starts like an option.
         app(args=[f"/dev/stdin{arg[1:]}" if arg.startswith("-/") else arg for arg in sys.argv[1:]])
     except KeyboardInterrupt:  # before or after the command itself
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
+    except OSError as error:  # from printing help; what commands print is their own concern
+        with suppress(OSError):
+            print(f"keepset: cannot write: {error.strerror or error}", file=sys.stderr, flush=True)
+        os._exit(ExitCode.FAILED_IO)  # without trying once more to print what is left
+
+
+def _exit(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)

@@ -9,7 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing"]
+__all__ = ["is_directory", "replacing"]
+
+
+def is_directory(path: str) -> bool:
+    """Say whether a path is a directory; what is too long, or not ours to look at, is none: its use will fail."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises an error then
 
 
 @contextmanager

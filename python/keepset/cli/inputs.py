@@ -1,5 +1,6 @@
 """The inputs of a command: manifest files, with a path inside them or not, and standard input."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Literal
 import typer
 
 from keepset import Manifest
+from keepset.cli.files import is_directory
 from keepset.cli.text import one_line, utf8_argument
 from keepset.errors import ManifestError
 
@@ -33,6 +35,11 @@ class Source:
     def is_standard_input(self) -> bool:
         """Whether this is standard input."""
         return self.file == STANDARD_INPUT
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether somebody types this in."""
+        return self.is_standard_input and sys.stdin is not None and sys.stdin.isatty()
 
     @property
     def name(self) -> str:
@@ -69,8 +76,9 @@ def parse_manifest(text: bytes, mode: Mode) -> Manifest:
     """
     manifest = Manifest.parse(text, mode=mode)
     if text and not manifest.block_count and not manifest.file_count and not _TOKENS.search(text):
-        token = text.lstrip()[:40].decode("utf-8", "surrogateescape")
-        message = f"not a manifest, which has block locators and file tokens; this starts with {token!r}"
+        token = text.strip()[:40].decode("utf-8", "surrogateescape")
+        found = f"starts with {token!r}" if token else "holds white space only"
+        message = f"not a manifest, which has block locators and file tokens; this {found}"
         raise ManifestError(message, code="not-a-manifest", line=1, column=1, offset=0, token=token)
     return manifest
 
@@ -90,6 +98,8 @@ def _sources(arguments: list[str] | None, read_argument: Callable[[str], Source]
         if sys.stdin is not None and sys.stdin.isatty():
             raise typer.BadParameter("name a manifest file, or - to type a manifest")
         arguments = [STANDARD_INPUT]
+    if "" in arguments:
+        raise typer.BadParameter("an empty argument names no manifest")
     sources = [read_argument(argument) for argument in arguments]
     if sum(source.is_standard_input for source in sources) > 1:
         raise typer.BadParameter("standard input can be read only once")
@@ -105,11 +115,11 @@ def _split(argument: str) -> Source:
     for name in _STANDARD_INPUT_FILES:
         if argument.startswith(f"{name}/"):
             return Source(STANDARD_INPUT, _clean(argument[len(name) :]))
-    end = len(argument)
-    while not Path(argument).exists() and (end := argument.rfind("/", 0, end)) > 0:
-        prefix = Path(argument[:end])
-        if prefix.exists():
-            return Source(argument) if prefix.is_dir() else Source(argument[:end], _clean(argument[end:]))
+    end = argument.find("/", 1)
+    while end > 0 and is_directory(argument[:end]):
+        end = argument.find("/", end + 1)
+    if end > 0 and os.path.exists(argument[:end]):  # noqa: PTH110 - not an error either, see is_directory
+        return Source(argument[:end], _clean(argument[end:]))
     return _whole(argument)
 
 

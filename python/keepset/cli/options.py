@@ -1,6 +1,5 @@
 """The arguments and options that several commands share, said once."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,7 +51,7 @@ Include = Annotated[
     typer.Option(
         "--include",
         metavar="PATTERN",
-        help="Only what matches, as rclone does: *.bam anywhere, /d/*.bam from the root, d/** below d. Repeatable.",
+        help="Only what matches, as with rclone: *.bam anywhere, /d/*.bam from the root, d/** below d. Repeatable.",
         show_default=False,
         rich_help_panel=_FILTERS,
     ),
@@ -72,12 +71,12 @@ MaxDepth = Annotated[
     typer.Option("--max-depth", "-d", min=0, metavar="N", help="Go down at most N levels.", show_default=False),
 ]
 OutputFile = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to FILE, whole or not at all, instead of standard output.",
+        help="Write to FILE, whole or not at all, instead of standard output; - is that.",
         show_default=False,
     ),
 ]

@@ -1,14 +1,18 @@
-"""Paths inside a manifest: putting them together, and describing what they name."""
+"""Paths inside a manifest: putting them together, describing what they name, and choosing some by patterns."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
+
+import typer
 
 from keepset import Manifest
 from keepset.cli.inputs import Source
+from keepset.cli.text import one_line, utf8_argument
 from keepset.errors import ArgumentError
 from keepset.manifest import Stat
 
-__all__ = ["describe", "join", "literal_pattern", "select"]
+__all__ = ["Filters", "describe", "join", "literal_pattern", "select"]
 
 
 def join(directory: str, name: str) -> str:
@@ -25,8 +29,37 @@ def describe(source: Source, stat: Stat) -> dict[str, Any]:
 
 
 def literal_pattern(path: str) -> str:
-    """Write the pattern that matches this one path, and below it, and nothing else."""
+    """Write the pattern that matches this one path, and below it, and nothing else; `.` is the root."""
+    if path == ".":
+        return "/**"
     return "/" + re.sub(r"([*?\[\]{}\\])", r"\\\1", path)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The patterns of `--include` and `--exclude`."""
+
+    include: list[str] | None
+    exclude: list[str] | None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no pattern before any manifest is read."""
+        for option, patterns in (("--include", self.include), ("--exclude", self.exclude)):
+            for pattern in patterns or []:
+                if not pattern:
+                    raise typer.BadParameter("an empty pattern", param_hint=option)
+                try:
+                    select(Manifest.parse(b""), [utf8_argument(pattern)])
+                except ArgumentError as error:
+                    raise typer.BadParameter(one_line(str(error)), param_hint=option) from None
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Give the part of a manifest that passes."""
+        if not self.include and not self.exclude:
+            return manifest
+        include = [utf8_argument(pattern) for pattern in self.include or []]
+        exclude = [utf8_argument(pattern) for pattern in self.exclude or []]
+        return select(manifest, include or None, exclude or None)
 
 
 def select(manifest: Manifest, include: list[str] | None, exclude: list[str] | None = None) -> Manifest:

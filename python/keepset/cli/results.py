@@ -1,5 +1,7 @@
 """Where the manifests that a command makes go: standard output, a file, or the file that each came from."""
 
+from contextlib import AbstractContextManager, nullcontext
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +9,29 @@ import typer
 
 from keepset import Manifest
 from keepset.cli.exits import ExitCode
-from keepset.cli.files import replacing
+from keepset.cli.files import is_directory, replacing
 from keepset.cli.inputs import STANDARD_INPUT, Source
+from keepset.cli.output import JsonArray
 from keepset.cli.run import Run
 from keepset.cli.text import one_line
 
-__all__ = ["deliver", "describe_result", "targets"]
+__all__ = ["deliver", "reports", "target_file", "targets"]
 
 
-def targets(sources: list[Source], output: Path | None, in_place: bool, json: bool) -> list[Path | None]:
+def target_file(output: str | None) -> Path | None:
+    """Give the one file that --output names; None is standard output.
+
+    Raises:
+        typer.BadParameter: When it is no name of a file.
+    """
+    if output in (None, STANDARD_INPUT):
+        return None
+    if not output or is_directory(output):
+        raise typer.BadParameter(f"{output} is a directory" if output else "no name", param_hint="--output")
+    return Path(output)
+
+
+def targets(sources: list[Source], output: str | None, in_place: bool, json: bool) -> list[Path | None]:
     """Give the file that each result goes to; None is standard output.
 
     Several manifests one after the other are the text of another manifest, their concatenation, which nobody means
@@ -31,22 +47,39 @@ def targets(sources: list[Source], output: Path | None, in_place: bool, json: bo
         if has_standard_input:
             raise typer.BadParameter("standard input cannot be written back with --in-place")
         return [Path(source.file) for source in sources]
-    if output is not None and output.is_dir():
+    if output and is_directory(output):
         if has_standard_input:
             raise typer.BadParameter("a manifest from standard input has no name to get in a directory")
-        return [output / Path(source.file).name for source in sources]
-    if len(sources) > 1 and not (json and output is None):
+        files = [Path(output) / Path(source.file).name for source in sources]
+        if len(set(map(realpath, files))) < len(files):
+            raise typer.BadParameter("several manifests of the same name cannot go into one directory")
+        return list(files)
+    target = target_file(output)
+    if len(sources) > 1 and not (json and target is None):
         raise typer.BadParameter(
             "several results need --in-place, or a directory for --output; to join manifests, use 'keepset union'"
         )
-    return [None if output is None or str(output) == STANDARD_INPUT else output for _ in sources]
+    return [target for _ in sources]
 
 
-def deliver(run: Run, manifest: Manifest, target: Path | None) -> bool:
-    """Write a manifest where it goes, and say whether that succeeded."""
-    if target is None:
-        run.output.manifest(manifest)
-        return True
+def reports(run: Run, json: bool) -> AbstractContextManager[JsonArray | None]:
+    """Open what `deliver` reports to: a JSON array, or without --json nothing."""
+    return run.output.array() if json else nullcontext()
+
+
+def deliver(run: Run, result: Manifest, target: Path | None, reports: JsonArray | None, **origin: Any) -> None:  # noqa: ANN401
+    """Write a manifest where it goes, and report it; one that goes nowhere is in the report."""
+    if target is not None:
+        if not _write(run, result, target):
+            return
+    elif reports is None:
+        run.output.manifest(result)
+    if reports is not None:
+        reports.append(origin | _describe(result, target))
+
+
+def _write(run: Run, manifest: Manifest, target: Path) -> bool:
+    """Write a file, and say whether that succeeded."""
     run.progress.describe(f"Writing {one_line(str(target))}")
     try:
         with replacing(target) as file:
@@ -57,12 +90,11 @@ def deliver(run: Run, manifest: Manifest, target: Path | None) -> bool:
     return True
 
 
-def describe_result(manifest: Manifest, target: Path | None) -> dict[str, Any]:
-    """Describe a manifest that was made, for JSON; the text is there when it went nowhere else."""
-    result: dict[str, Any] = {
+def _describe(manifest: Manifest, target: Path | None) -> dict[str, Any]:
+    description: dict[str, Any] = {
         "output": None if target is None else str(target),
         "portable_data_hash": manifest.portable_data_hash,
         "file_count": manifest.file_count,
         "size": manifest.data_size,
     }
-    return result if target is not None else result | {"text": manifest.text}
+    return description if target is not None else description | {"text": manifest.text}

@@ -6,10 +6,10 @@ exit code; what concerns one input alone (`with run.attempt(source):`) does not 
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,31 +17,15 @@ from keepset import Manifest
 from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import Mode, Source
 from keepset.cli.output import ClosedPipeError, Output, OutputError
-from keepset.cli.paths import select
+from keepset.cli.paths import Filters
 from keepset.cli.progress import Progress
-from keepset.cli.text import one_line, quote, utf8_argument
+from keepset.cli.text import one_line, quote
 from keepset.errors import InternalError, KeepsetError, ManifestError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Filters", "Run", "View"]
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """The patterns of `--include` and `--exclude`."""
-
-    include: list[str] | None
-    exclude: list[str] | None
-
-    def apply(self, manifest: Manifest) -> Manifest:
-        """Give the part of a manifest that passes."""
-        if not self.include and not self.exclude:
-            return manifest
-        include = [utf8_argument(pattern) for pattern in self.include or []]
-        exclude = [utf8_argument(pattern) for pattern in self.exclude or []]
-        return select(manifest, include or None, exclude or None)
+__all__ = ["Run", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +107,20 @@ class Run:
             with self.progress.hidden(), suppress(OSError):  # nobody may be listening there either
                 print(message, file=sys.stderr, flush=True)
 
+    def array(self, sources: list[Source], items: Callable[[Source], Iterable[Mapping[str, Any]]]) -> None:
+        """Print a JSON array of what there is to say about each input."""
+        with self.output.array() as array:
+            for source in self.each(sources):
+                with self.attempt(source):
+                    array.extend(items(source))
+
     def each(self, sources: list[Source]) -> Iterator[Source]:
         """Go over the inputs, with progress."""
         self._inputs = len(sources)
         self.progress.expect(len(sources))
         for source in sources:
+            if source.is_typed:
+                self.progress.stop()  # it would write over what is being typed
             self.progress.describe(f"Reading {source.name}")
             yield source
             self.progress.advance()
@@ -173,7 +166,8 @@ def _explain(error: KeepsetError | OSError, source: Source | None) -> tuple[Exit
 
 
 def _explain_manifest(error: ManifestError, source: Source | None) -> str:
-    what = f"{one_line(error.message, 400)} [{error.code}]"
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    what = f"{one_line(error.message, 400)} [{error.code}]{notes}"
     if source is None or error.line is None:
         return what
     advice = "keepset validate" if source.is_standard_input else f"keepset validate {quote(source.file)}"

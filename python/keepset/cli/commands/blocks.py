@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from keepset.cli.inputs import Source, with_paths
+from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Include, Json, Manifests, ModeOption, Print0
-from keepset.cli.paths import literal_pattern, select
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters, literal_pattern, select
+from keepset.cli.run import Run, View
 
 __all__ = ["blocks"]
 
@@ -33,11 +33,7 @@ def blocks(
     with Run() as run:
         sources = with_paths(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        locators = _locators(run.view(source, mode, filters), stripped)
-                        array.extend(_describe(source, locator) for locator in locators)
+            run.array(sources, lambda source: _described(run.view(source, mode, filters), stripped))
             return
         for source in run.each(sources):
             with run.attempt(source):
@@ -51,6 +47,8 @@ def _locators(view: View, stripped: bool) -> Iterator[str]:
     return (manifest.stripped() if stripped else manifest).blocks()
 
 
-def _describe(source: Source, locator: str) -> dict[str, Any]:
-    digest, size, *hints = locator.split("+")
-    return {"manifest": source.file, "locator": locator, "digest": digest, "size": int(size), "hints": hints}
+def _described(view: View, stripped: bool) -> Iterator[dict[str, Any]]:
+    name = view.source.file
+    for locator in _locators(view, stripped):
+        digest, size, *hints = locator.split("+")
+        yield {"manifest": name, "locator": locator, "digest": digest, "size": int(size), "hints": hints}

@@ -9,7 +9,8 @@ from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Exclude, Human, Include, Json, ModeOption, Print0
 from keepset.cli.output import Output, encode_json
-from keepset.cli.run import Filters, Run
+from keepset.cli.paths import Filters
+from keepset.cli.run import Run
 from keepset.cli.text import size_text
 from keepset.manifest import Diff
 

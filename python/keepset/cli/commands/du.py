@@ -1,13 +1,15 @@
 """`keepset du`: how much there is below each directory."""
 
+import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, MaxDepth, ModeOption
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters
+from keepset.cli.run import Run, View
 from keepset.cli.text import size_text
 
 __all__ = ["du"]
@@ -37,12 +39,7 @@ def du(
     with Run() as run:
         sources = with_paths(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        view = run.view(source, mode, filters)
-                        for path, size in _sizes(view, depth):
-                            array.append({"manifest": source.file, "path": path or ".", "size": size})
+            run.array(sources, lambda source: _described(run.view(source, mode, filters), depth))
             return
         for source in run.each(sources):
             with run.attempt(source):
@@ -56,6 +53,11 @@ def du(
             run.output.line(f"{size_text(grand_total, human)}\ttotal")
 
 
+def _described(view: View, depth: int | None) -> Iterator[dict[str, Any]]:
+    for path, size in _sizes(view, depth):
+        yield {"manifest": view.source.file, "path": path or ".", "size": size}
+
+
 def _sizes(view: View, depth: int | None) -> Iterator[tuple[str, int]]:
     """Give directories with their sizes, each after those below it."""
     if view.is_file or depth == 0:
@@ -63,7 +65,8 @@ def _sizes(view: View, depth: int | None) -> Iterator[tuple[str, int]]:
         return
     top_depth = _depth(view.path)
     open_directories: list[tuple[str, int]] = []
-    for engine_path, size in view.manifest.du(None if depth is None else depth + top_depth).items():
+    engine_depth = None if depth is None else min(depth + top_depth, sys.maxsize)
+    for engine_path, size in view.manifest.du(engine_depth).items():
         path = "" if engine_path == "." else engine_path
         if view.path and path != view.path and not path.startswith(view.path + "/"):
             continue

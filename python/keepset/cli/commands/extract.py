@@ -8,10 +8,11 @@ from keepset import Manifest
 from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Exclude, Include, Json, ModeOption, OutputFile
-from keepset.cli.paths import literal_pattern, select
-from keepset.cli.results import deliver, describe_result, targets
-from keepset.cli.run import Filters, Run
+from keepset.cli.paths import Filters, literal_pattern, select
+from keepset.cli.results import deliver, reports, targets
+from keepset.cli.run import Run
 from keepset.cli.text import one_line, utf8_argument
+from keepset.errors import ArgumentError
 
 __all__ = ["extract"]
 
@@ -22,7 +23,7 @@ def extract(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Files and directories as 'find' prints them, or patterns with *, ?, [..] or **; all by default.",
+            help="Files and directories as 'find' prints them, or patterns with *, ?, [..] or **; . is all.",
             show_default=False,
         ),
     ] = None,
@@ -39,6 +40,8 @@ def extract(
     """
     if not paths and not include and not exclude:
         raise typer.BadParameter("say what to extract: a PATH, --include or --exclude")
+    if "" in (paths or []):
+        raise typer.BadParameter("an empty PATH; all of the manifest is .")
     filters = Filters(include, exclude)
     with Run() as run:
         sources = whole_manifests([manifest])
@@ -50,12 +53,8 @@ def extract(
                 if run.exit_code:
                     return
                 result = filters.apply(select(whole, patterns) if patterns else whole)
-                if json:
-                    if target is None or deliver(run, result, target):
-                        with run.output.array() as array:
-                            array.append({"manifest": source.file, **describe_result(result, target)})
-                else:
-                    deliver(run, result, target)
+                with reports(run, json) as array:
+                    deliver(run, result, target, array, manifest=source.file)
 
 
 def _pattern(run: Run, name: str, manifest: Manifest, path: str) -> str:
@@ -63,7 +62,14 @@ def _pattern(run: Run, name: str, manifest: Manifest, path: str) -> str:
     if path in manifest:
         return literal_pattern(manifest.stat(path).path)
     pattern = path if path.startswith("/") else f"/{path.removeprefix('./')}"
-    matched = select(manifest, [pattern]) if any(special in path for special in "*?[") else None
-    if matched is None or not (matched.file_count or matched.directory_count):
+    if not any(special in path for special in "*?[") or not _matches(manifest, pattern):
         run.fail(ExitCode.NOT_FOUND, f"{name}: no such file or directory in the manifest: {one_line(path)}")
     return pattern
+
+
+def _matches(manifest: Manifest, pattern: str) -> bool:
+    try:
+        matched = select(manifest, [pattern])
+    except ArgumentError:  # no pattern either, but a name with a stray [ in it
+        return False
+    return bool(matched.file_count or matched.directory_count)

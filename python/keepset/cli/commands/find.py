@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import translate
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, MaxDepth, ModeOption, Print0
-from keepset.cli.paths import describe, join
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters, describe, join
+from keepset.cli.run import Run, View
 from keepset.cli.text import parse_size, size_text, utf8_argument
 from keepset.manifest import Stat
 
@@ -68,10 +68,7 @@ def find(
     with Run() as run:
         sources = with_paths(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        array.extend(describe(source, stat) for stat in _stats(run.view(source, mode, filters), tests))
+            run.array(sources, lambda source: _described(run.view(source, mode, filters), tests))
             return
         for source in run.each(sources):
             with run.attempt(source):
@@ -90,10 +87,23 @@ def find(
                 run.output.lines(lines, "\0" if print0 else "\n")
 
 
+def _described(view: View, tests: _Tests) -> Iterator[dict[str, Any]]:
+    return (describe(view.source, stat) for stat in _stats(view, tests))
+
+
 def _any_of(patterns: list[str] | None, flags: int) -> Callable[[str], object] | None:
     if not patterns:
         return None
-    return re.compile("|".join(translate(utf8_argument(pattern)) for pattern in patterns), flags).match
+    return re.compile("|".join(_expression(utf8_argument(pattern)) for pattern in patterns), flags).match
+
+
+def _expression(pattern: str) -> str:
+    r"""Write a shell pattern as a regular expression; as for find, `\*` is a star and nothing else."""
+
+    def literal(pair: re.Match[str]) -> str:
+        return f"[{pair[1]}]" if pair[1] in "*?[" else pair[1]
+
+    return translate(re.sub(r"\\(.)", literal, pattern, flags=re.DOTALL))
 
 
 def _names(exact: list[str] | None, either_case: list[str] | None) -> Callable[[str], object] | None:
@@ -107,7 +117,7 @@ def _sizes(texts: list[str] | None) -> Callable[[int], bool] | None:
     lowest, highest = 0, None
     for text in texts or []:
         try:
-            size = parse_size(text.lstrip("+-") if text[:1] in ("+", "-") else text)
+            size = parse_size(text[text.startswith(("+", "-")) :])
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--size") from None
         if not text.startswith("-"):

@@ -8,8 +8,8 @@ import typer
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, ModeOption, Print0
 from keepset.cli.output import Output
-from keepset.cli.paths import describe, join
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters, describe, join
+from keepset.cli.run import Run, View
 from keepset.cli.text import size_text
 from keepset.manifest import Stat
 
@@ -49,10 +49,7 @@ def ls(
     with Run() as run:
         sources = with_paths(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        array.extend(_descriptions(run.view(source, mode, filters), layout))
+            run.array(sources, lambda source: _described(run.view(source, mode, filters), layout))
             return
         has_titles = (recursive or len(sources) > 1) and not print0
         gap = ""
@@ -95,7 +92,7 @@ def _stats(view: View, directory: str, layout: _Layout) -> list[Stat]:
     return stats
 
 
-def _descriptions(view: View, layout: _Layout) -> Iterator[dict[str, Any]]:
+def _described(view: View, layout: _Layout) -> Iterator[dict[str, Any]]:
     for directory in _directories(view, layout):
         for stat in _stats(view, directory, layout):
             yield describe(view.source, stat)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from keepset.cli.inputs import whole_manifests
+from keepset.cli.inputs import Mode, Source, whole_manifests
 from keepset.cli.options import Json, ModeOption, WholeManifests
 from keepset.cli.run import Run
 
@@ -25,15 +25,17 @@ def pdh(
     with Run() as run:
         sources = whole_manifests(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        manifest = source.load(mode)
-                        value = (manifest.normalized() if normalized else manifest).portable_data_hash
-                        array.append({"manifest": source.file, "portable_data_hash": value})
+            run.array(
+                sources,
+                lambda source: [{"manifest": source.file, "portable_data_hash": _hash(source, normalized, mode)}],
+            )
             return
         for source in run.each(sources):
             with run.attempt(source):
-                manifest = source.load(mode)
-                value = (manifest.normalized() if normalized else manifest).portable_data_hash
+                value = _hash(source, normalized, mode)
                 run.output.line(value if len(sources) == 1 else f"{value}  {run.output.name(source.file)}")
+
+
+def _hash(source: Source, normalized: bool, mode: Mode) -> str:
+    manifest = source.load(mode)
+    return (manifest.normalized() if normalized else manifest).portable_data_hash

@@ -1,7 +1,6 @@
 """`keepset normalize` and `keepset strip`: the same manifest, written another way."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from keepset import Manifest
 from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import Mode, whole_manifests
 from keepset.cli.options import Json, ModeOption, OutputFile, WholeManifests
-from keepset.cli.results import deliver, describe_result, targets
+from keepset.cli.results import deliver, reports, targets
 from keepset.cli.run import Run
 
 __all__ = ["normalize", "strip"]
@@ -60,7 +59,7 @@ def strip(
 
 def _rewrite(
     manifests: list[str] | None,
-    output: Path | None,
+    output: str | None,
     in_place: bool,
     json: bool,
     mode: Mode,
@@ -69,17 +68,10 @@ def _rewrite(
     with Run() as run:
         sources = whole_manifests(manifests)
         goals = dict(zip(sources, targets(sources, output, in_place, json), strict=True))
-        if not json:
+        with reports(run, json) as array:
             for source in run.each(sources):
                 with run.attempt(source):
-                    deliver(run, transform(source.load(mode)), goals[source])
-            return
-        with run.output.array() as array:
-            for source in run.each(sources):
-                with run.attempt(source):
-                    result, target = transform(source.load(mode)), goals[source]
-                    if target is None or deliver(run, result, target):
-                        array.append({"manifest": source.file, **describe_result(result, target)})
+                    deliver(run, transform(source.load(mode)), goals[source], array, manifest=source.file)
 
 
 def _check(manifests: list[str] | None, mode: Mode) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, ModeOption
 from keepset.cli.output import Output
-from keepset.cli.paths import describe
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters, describe
+from keepset.cli.run import Run, View
 from keepset.cli.text import human_size
 
 __all__ = ["stat"]
@@ -47,10 +47,7 @@ def stat(
     with Run() as run:
         sources = with_paths(manifests)
         if json:
-            with run.output.array() as array:
-                for source in run.each(sources):
-                    with run.attempt(source):
-                        array.append(_facts(run.view(source, mode, filters)))
+            run.array(sources, lambda source: [_facts(run.view(source, mode, filters))])
             return
         gap = False
         for source in run.each(sources):
@@ -104,7 +101,7 @@ def _lines(output: Output, facts: dict[str, Any], human: bool) -> Iterator[str]:
 def _value(output: Output, key: str, value: object, human: bool) -> str:
     match value:
         case None:
-            return "never"
+            return "no signatures"
         case bool():
             return "yes" if value else "no"
         case int() if human and key in ("size", "stored_size"):

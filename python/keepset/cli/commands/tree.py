@@ -8,8 +8,8 @@ import typer
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, ModeOption
 from keepset.cli.output import Output, encode_json
-from keepset.cli.paths import describe, join
-from keepset.cli.run import Filters, Run, View
+from keepset.cli.paths import Filters, describe, join
+from keepset.cli.run import Run, View
 from keepset.cli.text import counted, size_text
 
 __all__ = ["tree"]

@@ -7,8 +7,9 @@ import typer
 from keepset import Manifest
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Json, ModeOption, OutputFile, WholeManifests
-from keepset.cli.results import deliver, describe_result
+from keepset.cli.results import deliver, reports, target_file
 from keepset.cli.run import Run
+from keepset.errors import ManifestError
 
 __all__ = ["union"]
 
@@ -31,8 +32,7 @@ def union(
     The result has all their files; no data moves. A file that is the same in several is there once. Two different files
     at one path are an error, unless --on-conflict says otherwise.
     """
-    if output is not None and output.is_dir():
-        raise typer.BadParameter(f"{output} is a directory", param_hint="--output")
+    target = target_file(output)
     with Run() as run:
         sources = whole_manifests(manifests)
         loaded = []
@@ -42,10 +42,15 @@ def union(
         if run.exit_code:
             return
         run.progress.describe("Joining manifests")
-        result = Manifest.union(loaded, on_conflict=on_conflict)
-        target = None if output is None or str(output) == "-" else output
-        if not json:
-            deliver(run, result, target)
-        elif target is None or deliver(run, result, target):
-            with run.output.array() as array:
-                array.append({"manifests": [source.file for source in sources], **describe_result(result, target)})
+        result = _union(loaded, on_conflict)
+        with reports(run, json) as array:
+            deliver(run, result, target, array, manifests=[source.file for source in sources])
+
+
+def _union(manifests: list[Manifest], on_conflict: Literal["error", "concatenate"]) -> Manifest:
+    try:
+        return Manifest.union(manifests, on_conflict=on_conflict)
+    except ManifestError as error:
+        if error.code == "content-conflict":
+            error.add_note("--on-conflict concatenate joins the bytes of such files")
+        raise
