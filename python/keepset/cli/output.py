@@ -7,13 +7,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from keepset.cli.text import quote
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from keepset import Manifest
     from keepset.cli.progress import Progress
 
@@ -74,9 +76,14 @@ class Output:
         with self._writing() as stream:
             manifest.write_to(stream)
 
-    def array(self) -> "JsonArray":
-        """Start a JSON document that is an array."""
-        return JsonArray(self)
+    def array(self, wanted: bool) -> "AbstractContextManager[JsonArray | None]":
+        """Start a JSON document that is an array, if --json wants one."""
+        return JsonArray(self) if wanted else nullcontext()
+
+    def json(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Print a JSON document that is an array of these."""
+        with JsonArray(self) as array:
+            array.extend(items)
 
     def flush(self) -> None:
         """Hand everything on to the operating system."""
@@ -132,13 +139,17 @@ class JsonArray:
 
     def extend(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Write elements."""
-        self._output.lines(self._encoded(items), end="")
+        self._output.lines((self._separated(encode_json(item)) for item in items), end="")
 
     def append(self, item: Mapping[str, Any]) -> None:
         """Write one element."""
         self.extend([item])
 
-    def _encoded(self, items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-        for item in items:
-            yield f"{self._opening or ','}\n{encode_json(item)}"
-            self._opening = ""
+    def append_text(self, parts: Iterable[str]) -> None:
+        """Write one element that is too large to be one text."""
+        self._output.lines([self._separated("")], end="")
+        self._output.lines(parts, end="")
+
+    def _separated(self, element: str) -> str:
+        separator, self._opening = self._opening or ",", ""
+        return f"{separator}\n{element}"

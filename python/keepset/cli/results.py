@@ -1,6 +1,5 @@
 """Where the manifests that a command makes go: standard output, a file, or the file that each came from."""
 
-from contextlib import AbstractContextManager, nullcontext
 from os.path import realpath
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from keepset.cli.output import JsonArray
 from keepset.cli.run import Run
 from keepset.cli.text import one_line
 
-__all__ = ["deliver", "reports", "target_file", "targets"]
+__all__ = ["deliver", "target_file", "targets"]
 
 
 def target_file(output: str | None) -> Path | None:
@@ -62,20 +61,15 @@ def targets(sources: list[Source], output: str | None, in_place: bool, json: boo
     return [target for _ in sources]
 
 
-def reports(run: Run, json: bool) -> AbstractContextManager[JsonArray | None]:
-    """Open what `deliver` reports to: a JSON array, or without --json nothing."""
-    return run.output.array() if json else nullcontext()
-
-
-def deliver(run: Run, result: Manifest, target: Path | None, reports: JsonArray | None, **origin: Any) -> None:  # noqa: ANN401
-    """Write a manifest where it goes, and report it; one that goes nowhere is in the report."""
+def deliver(run: Run, result: Manifest, target: Path | None, array: JsonArray | None, **origin: Any) -> None:  # noqa: ANN401
+    """Write a manifest where it goes, and with --json tell so; one that goes nowhere is in what is told."""
     if target is not None:
         if not _write(run, result, target):
             return
-    elif reports is None:
+    elif array is None:
         run.output.manifest(result)
-    if reports is not None:
-        reports.append(origin | _describe(result, target))
+    if array is not None:
+        array.append(origin | _describe(result, target))
 
 
 def _write(run: Run, manifest: Manifest, target: Path) -> bool:

@@ -1,15 +1,15 @@
 """One run of a command: its output, its progress, what it reports and what it exits with.
 
 A command does its work in `with Run() as run:`. Whatever goes wrong in there becomes one line on standard error and an
-exit code; what concerns one input alone (`with run.attempt(source):`) does not keep the command from the next one.
+exit code; what concerns one input alone does not keep the command from the next one.
 """
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -107,13 +107,6 @@ class Run:
             with self.progress.hidden(), suppress(OSError):  # nobody may be listening there either
                 print(message, file=sys.stderr, flush=True)
 
-    def array(self, sources: list[Source], items: Callable[[Source], Iterable[Mapping[str, Any]]]) -> None:
-        """Print a JSON array of what there is to say about each input."""
-        with self.output.array() as array:
-            for source in self.each(sources):
-                with self.attempt(source):
-                    array.extend(items(source))
-
     def each(self, sources: list[Source]) -> Iterator[Source]:
         """Go over the inputs, with progress."""
         self._inputs = len(sources)
@@ -139,15 +132,27 @@ class Run:
                 message += " (a path inside a manifest is written MANIFEST/PATH)"
             self.fail(code, message)
 
-    def view(self, source: Source, mode: Mode, filters: Filters) -> View:
-        """Load what an argument names: the manifest, filtered, at a path that exists."""
-        manifest = source.load(mode)
-        if source.path:
-            manifest.stat(source.path)  # a path that is missing is an error, one that the filters empty is not
-        kept = filters.apply(manifest)
-        if source.path and source.path not in kept:
-            return View(source, Manifest.parse(b""), "")
-        return View(source, kept, source.path)
+    def manifests(self, sources: list[Source], mode: Mode) -> Iterator[tuple[Source, Manifest]]:
+        """Go over the inputs with their manifests, without those that cannot be read: they are reported."""
+        for source in self.each(sources):
+            with self.attempt(source):
+                yield source, source.load(mode)
+
+    def views(self, sources: list[Source], mode: Mode, filters: Filters) -> Iterator[View]:
+        """Go over what the arguments name, without what cannot be read or is not there: that is reported."""
+        for source in self.each(sources):
+            with self.attempt(source):
+                yield _view(source, mode, filters)
+
+
+def _view(source: Source, mode: Mode, filters: Filters) -> View:
+    manifest = source.load(mode)
+    if source.path:
+        manifest.stat(source.path)  # a path that is missing is an error, one that the filters empty is not
+    kept = filters.apply(manifest)
+    if source.path and source.path not in kept:
+        return View(source, Manifest.parse(b""), "")
+    return View(source, kept, source.path)
 
 
 def _explain(error: KeepsetError | OSError, source: Source | None) -> tuple[ExitCode, str]:

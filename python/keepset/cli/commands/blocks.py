@@ -31,13 +31,12 @@ def blocks(
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = with_paths(manifests)
+        views = run.views(with_paths(manifests), mode, filters)
         if json:
-            run.array(sources, lambda source: _described(run.view(source, mode, filters), stripped))
+            run.output.json(item for view in views for item in _described(view, stripped))
             return
-        for source in run.each(sources):
-            with run.attempt(source):
-                run.output.lines(_locators(run.view(source, mode, filters), stripped), "\0" if print0 else "\n")
+        for view in views:
+            run.output.lines(_locators(view, stripped), "\0" if print0 else "\n")
 
 
 def _locators(view: View, stripped: bool) -> Iterator[str]:

@@ -55,10 +55,7 @@ def diff(
     filters = Filters(include, exclude)
     with Run() as run:
         sources = whole_manifests([old, new])
-        loaded = []
-        for source in run.each(sources):
-            with run.attempt(source):
-                loaded.append(filters.apply(source.load(mode)))
+        loaded = [filters.apply(manifest) for _, manifest in run.manifests(sources, mode)]
         if run.exit_code:
             return
         run.progress.describe("Comparing")

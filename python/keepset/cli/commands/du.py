@@ -38,17 +38,16 @@ def du(
     grand_total = 0
     with Run() as run:
         sources = with_paths(manifests)
+        views = run.views(sources, mode, filters)
         if json:
-            run.array(sources, lambda source: _described(run.view(source, mode, filters), depth))
+            run.output.json(item for view in views for item in _described(view, depth))
             return
-        for source in run.each(sources):
-            with run.attempt(source):
-                view = run.view(source, mode, filters)
-                grand_total += view.manifest.stat(view.path).size
-                shown = source.inside if len(sources) > 1 else (lambda path: path or ".")
-                run.output.lines(
-                    f"{size_text(size, human)}\t{run.output.name(shown(path))}" for path, size in _sizes(view, depth)
-                )
+        for view in views:
+            grand_total += view.manifest.stat(view.path).size
+            shown = view.source.inside if len(sources) > 1 else (lambda path: path or ".")
+            run.output.lines(
+                f"{size_text(size, human)}\t{run.output.name(shown(path))}" for path, size in _sizes(view, depth)
+            )
         if total:
             run.output.line(f"{size_text(grand_total, human)}\ttotal")
 

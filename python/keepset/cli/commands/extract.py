@@ -9,7 +9,7 @@ from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Exclude, Include, Json, ModeOption, OutputFile
 from keepset.cli.paths import Filters, literal_pattern, select
-from keepset.cli.results import deliver, reports, targets
+from keepset.cli.results import deliver, targets
 from keepset.cli.run import Run
 from keepset.cli.text import one_line, utf8_argument
 from keepset.errors import ArgumentError
@@ -46,15 +46,13 @@ def extract(
     with Run() as run:
         sources = whole_manifests([manifest])
         (target,) = targets(sources, output, in_place=False, json=json)
-        for source in run.each(sources):
-            with run.attempt(source):
-                whole = source.load(mode)
-                patterns = [_pattern(run, source.name, whole, utf8_argument(path)) for path in paths or []]
-                if run.exit_code:
-                    return
-                result = filters.apply(select(whole, patterns) if patterns else whole)
-                with reports(run, json) as array:
-                    deliver(run, result, target, array, manifest=source.file)
+        for source, whole in run.manifests(sources, mode):
+            patterns = [_pattern(run, source.name, whole, utf8_argument(path)) for path in paths or []]
+            if run.exit_code:
+                return
+            result = filters.apply(select(whole, patterns) if patterns else whole)
+            with run.output.array(json) as array:
+                deliver(run, result, target, array, manifest=source.file)
 
 
 def _pattern(run: Run, name: str, manifest: Manifest, path: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import translate
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -67,28 +67,23 @@ def find(
     filters = Filters(include, exclude)
     with Run() as run:
         sources = with_paths(manifests)
+        views = run.views(sources, mode, filters)
         if json:
-            run.array(sources, lambda source: _described(run.view(source, mode, filters), tests))
+            run.output.json(describe(view.source, stat) for view in views for stat in _stats(view, tests))
             return
-        for source in run.each(sources):
-            with run.attempt(source):
-                view = run.view(source, mode, filters)
-                prefix = source.inside(" ")[:-1] if len(sources) > 1 else ""
-                lines: Iterator[str]
-                if long or human:
-                    lines = (
-                        f"{size_text(stat.size, human):>{6 if human else 14}} {run.output.name(prefix + stat.path)}"
-                        for stat in _stats(view, tests)
-                    )
-                elif prefix or run.output.is_terminal:
-                    lines = (run.output.name(prefix + found) for found in _paths(view, tests))
-                else:
-                    lines = _paths(view, tests)
-                run.output.lines(lines, "\0" if print0 else "\n")
-
-
-def _described(view: View, tests: _Tests) -> Iterator[dict[str, Any]]:
-    return (describe(view.source, stat) for stat in _stats(view, tests))
+        for view in views:
+            prefix = view.source.inside(" ")[:-1] if len(sources) > 1 else ""
+            lines: Iterator[str]
+            if long or human:
+                lines = (
+                    f"{size_text(stat.size, human):>{6 if human else 14}} {run.output.name(prefix + stat.path)}"
+                    for stat in _stats(view, tests)
+                )
+            elif prefix or run.output.is_terminal:
+                lines = (run.output.name(prefix + found) for found in _paths(view, tests))
+            else:
+                lines = _paths(view, tests)
+            run.output.lines(lines, "\0" if print0 else "\n")
 
 
 def _any_of(patterns: list[str] | None, flags: int) -> Callable[[str], object] | None:

@@ -48,20 +48,19 @@ def ls(
     filters = Filters(include, exclude)
     with Run() as run:
         sources = with_paths(manifests)
+        views = run.views(sources, mode, filters)
         if json:
-            run.array(sources, lambda source: _described(run.view(source, mode, filters), layout))
+            run.output.json(item for view in views for item in _described(view, layout))
             return
         has_titles = (recursive or len(sources) > 1) and not print0
         gap = ""
-        for source in run.each(sources):
-            with run.attempt(source):
-                view = run.view(source, mode, filters)
-                for directory in _directories(view, layout):
-                    if has_titles:
-                        title = source.inside(directory) if len(sources) > 1 else directory or "."
-                        run.output.line(f"{gap}{run.output.name(title)}:")
-                        gap = "\n"
-                    _print_directory(run.output, view, directory, layout)
+        for view in views:
+            for directory in _directories(view, layout):
+                if has_titles:
+                    title = view.source.inside(directory) if len(sources) > 1 else directory or "."
+                    run.output.line(f"{gap}{run.output.name(title)}:")
+                    gap = "\n"
+                _print_directory(run.output, view, directory, layout)
 
 
 def _directories(view: View, layout: _Layout) -> Iterator[str]:

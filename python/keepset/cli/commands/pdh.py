@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from keepset.cli.inputs import Mode, Source, whole_manifests
+from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Json, ModeOption, WholeManifests
 from keepset.cli.run import Run
 
@@ -24,18 +24,12 @@ def pdh(
     """
     with Run() as run:
         sources = whole_manifests(manifests)
+        hashes = (
+            (source.file, (manifest.normalized() if normalized else manifest).portable_data_hash)
+            for source, manifest in run.manifests(sources, mode)
+        )
         if json:
-            run.array(
-                sources,
-                lambda source: [{"manifest": source.file, "portable_data_hash": _hash(source, normalized, mode)}],
-            )
+            run.output.json({"manifest": file, "portable_data_hash": value} for file, value in hashes)
             return
-        for source in run.each(sources):
-            with run.attempt(source):
-                value = _hash(source, normalized, mode)
-                run.output.line(value if len(sources) == 1 else f"{value}  {run.output.name(source.file)}")
-
-
-def _hash(source: Source, normalized: bool, mode: Mode) -> str:
-    manifest = source.load(mode)
-    return (manifest.normalized() if normalized else manifest).portable_data_hash
+        for file, value in hashes:
+            run.output.line(value if len(sources) == 1 else f"{value}  {run.output.name(file)}")

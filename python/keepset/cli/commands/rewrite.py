@@ -9,7 +9,7 @@ from keepset import Manifest
 from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import Mode, whole_manifests
 from keepset.cli.options import Json, ModeOption, OutputFile, WholeManifests
-from keepset.cli.results import deliver, reports, targets
+from keepset.cli.results import deliver, targets
 from keepset.cli.run import Run
 
 __all__ = ["normalize", "strip"]
@@ -68,16 +68,14 @@ def _rewrite(
     with Run() as run:
         sources = whole_manifests(manifests)
         goals = dict(zip(sources, targets(sources, output, in_place, json), strict=True))
-        with reports(run, json) as array:
-            for source in run.each(sources):
-                with run.attempt(source):
-                    deliver(run, transform(source.load(mode)), goals[source], array, manifest=source.file)
+        with run.output.array(json) as array:
+            for source, manifest in run.manifests(sources, mode):
+                deliver(run, transform(manifest), goals[source], array, manifest=source.file)
 
 
 def _check(manifests: list[str] | None, mode: Mode) -> None:
     with Run() as run:
-        for source in run.each(whole_manifests(manifests)):
-            with run.attempt(source):
-                if not source.load(mode).is_normalized:
-                    run.found(ExitCode.FOUND)
-                    run.output.line(f"{run.output.name(source.file)}: not in normal form")
+        for source, manifest in run.manifests(whole_manifests(manifests), mode):
+            if not manifest.is_normalized:
+                run.found(ExitCode.FOUND)
+                run.output.line(f"{run.output.name(source.file)}: not in normal form")

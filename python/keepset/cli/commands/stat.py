@@ -45,18 +45,14 @@ def stat(
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = with_paths(manifests)
+        described = (_facts(view) for view in run.views(with_paths(manifests), mode, filters))
         if json:
-            run.array(sources, lambda source: [_facts(run.view(source, mode, filters))])
+            run.output.json(described)
             return
-        gap = False
-        for source in run.each(sources):
-            with run.attempt(source):
-                facts = _facts(run.view(source, mode, filters))
-                if gap:
-                    run.output.line()
-                gap = True
-                run.output.lines(_lines(run.output, facts, human))
+        for number, facts in enumerate(described):
+            if number:
+                run.output.line()
+            run.output.lines(_lines(run.output, facts, human))
 
 
 def _facts(view: View) -> dict[str, Any]:

@@ -44,23 +44,13 @@ def tree(
 ) -> None:
     """Draw the directories as a tree."""
     filters = Filters(include, exclude)
-    with Run() as run:
-        sources = with_paths(manifests)
-        separator = ""
-        if json:
-            run.output.lines(["["], end="")
-        for source in run.each(sources):
-            with run.attempt(source):
-                view = run.view(source, mode, filters)
-                nodes = _nodes(view, level, directories_only)
-                if json:
-                    run.output.lines([separator, "\n"], end="")
-                    run.output.lines(_json(view, nodes, level), end="")
-                    separator = ","
-                else:
-                    run.output.lines(_drawing(run.output, view, nodes, size or human, human))
-        if json:
-            run.output.line("\n]" if separator else "]")
+    with Run() as run, run.output.array(json) as array:
+        for view in run.views(with_paths(manifests), mode, filters):
+            nodes = _nodes(view, level, directories_only)
+            if array is not None:
+                array.append_text(_json(view, nodes, level))
+            else:
+                run.output.lines(_drawing(run.output, view, nodes, size or human, human))
 
 
 def _nodes(view: View, level: int | None, directories_only: bool) -> Iterator[_Node]:

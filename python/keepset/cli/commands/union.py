@@ -7,7 +7,7 @@ import typer
 from keepset import Manifest
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Json, ModeOption, OutputFile, WholeManifests
-from keepset.cli.results import deliver, reports, target_file
+from keepset.cli.results import deliver, target_file
 from keepset.cli.run import Run
 from keepset.errors import ManifestError
 
@@ -35,15 +35,12 @@ def union(
     target = target_file(output)
     with Run() as run:
         sources = whole_manifests(manifests)
-        loaded = []
-        for source in run.each(sources):
-            with run.attempt(source):
-                loaded.append(source.load(mode))
+        loaded = [manifest for _, manifest in run.manifests(sources, mode)]
         if run.exit_code:
             return
         run.progress.describe("Joining manifests")
         result = _union(loaded, on_conflict)
-        with reports(run, json) as array:
+        with run.output.array(json) as array:
             deliver(run, result, target, array, manifests=[source.file for source in sources])
 
 

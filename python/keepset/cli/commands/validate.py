@@ -1,7 +1,6 @@
 """`keepset validate`: everything that is wrong with a manifest, and where."""
 
 import sys
-from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +37,7 @@ def validate(
     checked = faulty = total = 0
     with Run() as run:
         sources = whole_manifests(manifests)
-        with run.output.array() if json else nullcontext() as array:
+        with run.output.array(json) as array:
             for source in run.each(sources):
                 with run.attempt(source):
                     problems, is_complete = _problems(source, mode, most)
