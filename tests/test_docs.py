@@ -3,13 +3,14 @@
 A page is a session: its blocks run in order, in a folder that holds the real manifest `1000G_ref_manifest`.
 
 - A `python` block with `>>>` prompts is a doctest (`...` in its output stands for anything); one without is a script.
-- A `console` block has commands behind `$ `, each with the output that it must print, errors included; `...` again
-  stands for anything. `sh` blocks (installing, building) are not run.
+- A `console` block has commands behind `$ `, with further lines behind `> `, each with the output that it must print,
+  errors included; `...` again stands for anything. `sh` blocks (installing, building) are not run.
 - `<!-- not run: why -->` on the line before a block leaves it out.
 """
 
 import doctest
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -22,9 +23,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer.testing
 
 import keepset
 from keepset import _core
+from keepset.cli.app import app
+from keepset.cli.exits import ExitCode
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -72,9 +76,10 @@ def run_console(code: str, where: str) -> None:
         "NO_COLOR": "1",
     }
     for step in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
-        lines = step.splitlines(keepends=True)
-        length = next(index for index, line in enumerate(lines) if not line.endswith("\\\n")) + 1
-        command, expected = "".join(lines[:length]), "".join(lines[length:])
+        command, *lines = step.splitlines(keepends=True)
+        while lines and lines[0].startswith("> "):
+            command += lines.pop(0).removeprefix("> ")
+        expected = "".join(lines)
         result = subprocess.run(
             ["bash", "-c", command],
             env=environment,
@@ -149,6 +154,70 @@ def test_engine_names_are_documented(
     monkeypatch.chdir(tmp_path)
     names = {public: getattr(keepset, public) for public in keepset.__all__}
     run_doctest(docstring, {"keepset": keepset, **names}, name)
+
+
+CLI_PAGE = ROOT / "docs" / "cli.md"
+
+
+def test_commands_and_their_options_are_documented() -> None:
+    page = CLI_PAGE.read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
+    shared = page[: page.index("## ls")] + sections["normalize"]
+    command_line = typer.main.get_command(app)
+    for name, command in command_line.commands.items():  # type: ignore[attr-defined]
+        for option in (option for parameter in command.params for option in parameter.opts):
+            assert not option.startswith("-") or f"`{option}`" in sections[name] + shared, f"{name} {option}"
+
+
+def test_exit_codes_are_documented() -> None:
+    documented = re.findall(r"^\| (\d+) \|", CLI_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert documented == [str(int(code)) for code in ExitCode]
+
+
+JSON_EXAMPLES = {
+    "ls": ["small"],
+    "find": ["small"],
+    "tree": ["small"],
+    "du": ["small"],
+    "stat": ["small", "small/d", "small/d/a"],
+    "blocks": ["small"],
+    "pdh": ["small"],
+    "validate": ["small", "bad"],
+    "normalize": ["small"],
+    "strip": ["small"],
+    "extract": ["small", "d"],
+    "union": ["small", "other"],
+    "diff": ["small", "other"],
+    "version": [],
+}
+
+
+def keys(document: object) -> Iterator[str]:
+    """Find the keys of all the objects in a JSON document."""
+    if isinstance(document, dict):
+        yield from document
+    if isinstance(document, dict | list):
+        for item in document.values() if isinstance(document, dict) else document:
+            yield from keys(item)
+
+
+@pytest.mark.parametrize("command", JSON_EXAMPLES)
+def test_fields_of_json_are_documented(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:b 0:1:c\n")
+    Path("other").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:moved 0:1:c 0:2:new\n")
+    Path("bad").write_text("bad\n")
+    result = typer.testing.CliRunner().invoke(app, [command, "--json", *JSON_EXAMPLES[command]])
+    rows = re.findall(r"^\| (`\w+`.*?) \| (.*?) \| (.*?) \|$", CLI_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    described = [f"{what} {fields}" for commands, what, fields in rows if f"`{command}`" in commands]
+    assert described
+    text = " ".join(described)
+    if "entry" in text:
+        text += next(fields for commands, _, fields in rows if commands.startswith("`ls`"))
+    if "likewise" in text:
+        text += next(fields for commands, _, fields in rows if commands.startswith("`normalize`"))
+    documented = {"manifest", *re.findall(r"`(\w+)`", text)}
+    assert set(keys(json.loads(result.stdout))) <= documented
 
 
 def test_problem_codes_are_documented() -> None:
