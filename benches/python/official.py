@@ -21,7 +21,7 @@ def load(text: str) -> Any:  # noqa: ANN401 (the client has no types)
     return Collection(
         text,
         api_client=SimpleNamespace(_rootDesc={}),
-        keep_client=SimpleNamespace(num_retries=0),
+        keep_client=SimpleNamespace(num_retries=0, num_prefetch_threads=0),
         apiconfig={"ARVADOS_API_HOST": "api.invalid"},  # else the user's own settings are read
     )
 
