@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.14 python3.13 python3.12 p
 PROFILE ?= dev
 FUZZ_SECONDS ?= 60
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,9 +31,9 @@ help: ## List the targets
 
 ## The targets of every day
 
-demo: ## Run the guided tour on a real manifest (release build)
+demo: ## Run the guided tour on a real manifest (release build; DEMO_ARGS=--quick for fewer files)
 	@$(MAKE) --no-print-directory build PROFILE=release
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python scripts/demo.py $(DEMO_ARGS)
 
 test: ## Run the Rust and the Python tests (development build)
 	@$(MAKE) --no-print-directory build PROFILE=dev
