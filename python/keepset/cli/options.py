@@ -24,8 +24,8 @@ _FILTERS = "Filters"
 Manifests = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MANIFEST[/PATH]",
-        help="Manifest files, each with a path inside or not; - is standard input, also the default.",
+        metavar="MANIFEST",
+        help="Manifest files, or paths inside (MANIFEST/PATH); - is standard input, also the default.",
         show_default=False,
     ),
 ]
