@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,29 @@ class TestNormalizeAndStrip:
         Path("m").write_text(UNTIDY)
         assert cli("normalize", "m", "-o", "m").lines == []
         assert Path("m").read_text() == NORMAL
+
+    def test_a_file_that_is_replaced_keeps_its_permissions_and_links(self, cli: Command) -> None:
+        Path("m").write_text(UNTIDY)
+        Path("m").chmod(0o640)
+        Path("link").symlink_to("m")
+        assert cli("normalize", "-i", "link").lines == []
+        assert Path("m").read_text() == NORMAL
+        assert Path("m").stat().st_mode & 0o777 == 0o640
+        assert Path("link").is_symlink()
+
+    def test_what_is_no_regular_file_is_written_directly(self, cli: Command) -> None:
+        os.mkfifo("pipe")
+        reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+        assert cli("normalize", "-o", "pipe", stdin=UNTIDY).lines == []
+        assert os.read(reader, 1000).decode() == NORMAL
+        os.close(reader)
+        assert cli("normalize", "-o", "/dev/null", stdin=UNTIDY).lines == []
+
+    def test_a_file_that_cannot_be_written(self, cli: Command) -> None:
+        for output, why in {"no/m": "No such file or directory", "small/m": "Not a directory"}.items():
+            outcome = cli("strip", "small", "-o", output)
+            assert (outcome.exit_code, outcome.stdout) == (5, "")
+            assert outcome.stderr == f"keepset: cannot write {output}: {why}\n"
 
     def test_in_place_and_into_a_directory(self, cli: Command) -> None:
         for name in ("m", "n"):
