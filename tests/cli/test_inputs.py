@@ -181,9 +181,6 @@ class TestPaths:
         assert cli("ls", f"m/{name}").stdout == f"{name}\n"
         assert cli("stat", "--json", f"m/{name}").json[0]["path"] == name
 
-    @pytest.mark.parametrize("name", [name for name in ODD if "\udcff" not in name])
-    def test_extract_takes_odd_names(self, cli: Command, make: Callable[..., Path], name: str) -> None:
-        make("m", *ODD.values())
         assert cli("extract", "m", "--", name).stdout == f". {A} 0:3:{ODD[name]}\n"
         assert cli("blocks", f"m/{name}").lines == [A]
 
@@ -196,7 +193,7 @@ class TestPaths:
 
 class TestFilters:
     @pytest.mark.parametrize("option", ["--include", "--exclude"])
-    @pytest.mark.parametrize("pattern", ["[", "d/[", "a{", "", "\udcff"])
+    @pytest.mark.parametrize("pattern", ["[", "d/[", "a{", ""])
     def test_what_is_no_pattern_is_wrong_usage(self, cli: Command, option: str, pattern: str) -> None:
         outcome = cli("ls", "nope", option, pattern)  # before any manifest is looked at
         assert (outcome.exit_code, outcome.stdout) == (2, "")
@@ -213,6 +210,7 @@ class TestFilters:
             (["--include", "e"], ["d", "d/e", "d/e/deep.txt", "d/e/empty"]),
             (["--include", "a.txt/"], []),
             (["--include", "*.{bam,txt}", "--exclude", "/d"], ["a.txt", "b.bam"]),
+            (["--include", "*.{b?m,t[w-y]t}", "--exclude", "d**"], ["a.txt", "b.bam"]),
             (["--exclude", "d/", "--exclude", "void"], ["a.txt", "b.bam", "both"]),
             (["--include", "[ab].*", "--include", "both"], ["a.txt", "b.bam", "both"]),
         ],

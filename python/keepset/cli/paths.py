@@ -12,7 +12,7 @@ from keepset.cli.text import one_line, utf8_argument
 from keepset.errors import ArgumentError
 from keepset.manifest import Stat
 
-__all__ = ["Filters", "describe", "join", "literal_pattern", "select"]
+__all__ = ["Filters", "describe", "join", "literal_pattern"]
 
 
 def join(directory: str, name: str) -> str:
@@ -49,7 +49,7 @@ class Filters:
                 if not pattern:
                     raise typer.BadParameter("an empty pattern", param_hint=option)
                 try:
-                    select(Manifest.parse(b""), [utf8_argument(pattern)])
+                    Manifest.parse(b"").subset(utf8_argument(pattern))
                 except ArgumentError as error:
                     raise typer.BadParameter(one_line(str(error)), param_hint=option) from None
 
@@ -59,24 +59,4 @@ class Filters:
             return manifest
         include = [utf8_argument(pattern) for pattern in self.include or []]
         exclude = [utf8_argument(pattern) for pattern in self.exclude or []]
-        return select(manifest, include or None, exclude or None)
-
-
-def select(manifest: Manifest, include: list[str] | None, exclude: list[str] | None = None) -> Manifest:
-    """Give the part of a manifest that patterns choose.
-
-    Raises:
-        ArgumentError: When a pattern is none.
-    """
-    for pattern in (include or []) + (exclude or []):
-        if not _is_utf8(pattern):
-            raise ArgumentError(f"a pattern cannot hold bytes that are not UTF-8; write ? for each of them: {pattern}")
-    return manifest.subset(include=include, exclude=exclude)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return manifest.subset(include or None, exclude or None)

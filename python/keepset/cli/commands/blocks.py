@@ -7,7 +7,7 @@ import typer
 
 from keepset.cli.inputs import with_paths
 from keepset.cli.options import Exclude, Include, Json, Manifests, ModeOption, Print0
-from keepset.cli.paths import Filters, literal_pattern, select
+from keepset.cli.paths import Filters, literal_pattern
 from keepset.cli.run import Run, View
 
 __all__ = ["blocks"]
@@ -42,7 +42,7 @@ def blocks(
 def _locators(view: View, stripped: bool) -> Iterator[str]:
     manifest = view.manifest
     if view.path:
-        manifest = select(manifest, [literal_pattern(view.path)]).normalized()
+        manifest = manifest.subset(literal_pattern(view.path)).normalized()
     return (manifest.stripped() if stripped else manifest).blocks()
 
 

@@ -8,7 +8,7 @@ from keepset import Manifest
 from keepset.cli.exits import ExitCode
 from keepset.cli.inputs import whole_manifests
 from keepset.cli.options import Exclude, Include, Json, ModeOption, OutputFile
-from keepset.cli.paths import Filters, literal_pattern, select
+from keepset.cli.paths import Filters, literal_pattern
 from keepset.cli.results import deliver, targets
 from keepset.cli.run import Run
 from keepset.cli.text import one_line, utf8_argument
@@ -50,7 +50,7 @@ def extract(
             patterns = [_pattern(run, source.name, whole, utf8_argument(path)) for path in paths or []]
             if run.exit_code:
                 return
-            result = filters.apply(select(whole, patterns) if patterns else whole)
+            result = filters.apply(whole.subset(patterns) if patterns else whole)
             with run.output.array(json) as array:
                 deliver(run, result, target, array, manifest=source.file)
 
@@ -67,7 +67,7 @@ def _pattern(run: Run, name: str, manifest: Manifest, path: str) -> str:
 
 def _matches(manifest: Manifest, pattern: str) -> bool:
     try:
-        matched = select(manifest, [pattern])
+        matched = manifest.subset(pattern)
     except ArgumentError:  # no pattern either, but a name with a stray [ in it
         return False
     return bool(matched.file_count or matched.directory_count)
