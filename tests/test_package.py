@@ -58,7 +58,7 @@ def test_public_names_exist_and_are_the_engines_own() -> None:
 
 def test_every_engine_name_is_reexported() -> None:
     public = {*keepset.manifest.__all__, *keepset.locator.__all__, *keepset.ranges.__all__}
-    assert set(_core.__all__) - public <= {"DEBUG_BUILD", "__version__", "error_codes"}
+    assert set(_core.__all__) - public <= {"DEBUG_BUILD", "Tree", "__version__", "error_codes"}
 
 
 def test_types_are_shipped() -> None:

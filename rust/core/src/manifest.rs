@@ -149,7 +149,8 @@ impl Manifest {
         if self.form == Form::Normal {
             return true;
         }
-        let mut rest: &[u8] = self.tree.text();
+        let Ok(text) = self.text() else { return false };
+        let mut rest: &[u8] = &text;
         let mut is_equal = true;
         self.normalized().write(|chunk| {
             let tail = rest.strip_prefix(chunk);

@@ -169,6 +169,12 @@ impl PyTree {
         tree.children(checked(&tree, directory)?).map(|child| to_str(py, tree.name(child))).collect()
     }
 
+    /// Whether a node is a directory.
+    fn is_directory(&self, py: Python<'_>, node: u32) -> PyResult<bool> {
+        let tree = self.lock(py);
+        Ok(tree.kind(checked(&tree, node)?) == NodeKind::Directory)
+    }
+
     /// The ids at and below a node, parents before children, in order of appearance.
     fn descend(&self, py: Python<'_>, node: u32) -> PyResult<Vec<u32>> {
         let tree = self.shared(py);
@@ -196,6 +202,15 @@ impl PyTree {
     /// Adds an empty directory to a directory that has no such name.
     fn add_directory(&self, py: Python<'_>, parent: u32, name: &Bound<'_, PyString>) -> PyResult<u32> {
         self.add(py, parent, name, Tree::add_directory)
+    }
+
+    /// Makes an empty file or directory that is not part of the tree until it is attached.
+    fn create(&self, py: Python<'_>, name: &Bound<'_, PyString>, is_directory: bool) -> PyResult<u32> {
+        let kind = if is_directory { NodeKind::Directory } else { NodeKind::File };
+        self.edit(py, |tree| {
+            let node = with_path(name, |name| tree.create(kind, name))?;
+            node.map(NodeId::raw).map_err(|error| failed(py, &error))
+        })
     }
 
     /// Takes a node, with all below it, out of its directory. It can still be read, written and attached.

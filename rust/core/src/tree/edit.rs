@@ -84,13 +84,29 @@ impl Tree {
         self.add_node(parent, name, Payload::directory(id))
     }
 
-    pub(crate) fn add_node(&mut self, parent: NodeId, name: &[u8], payload: Payload) -> Result<NodeId, Error> {
+    /// Makes an empty file or directory that is detached.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn create(&mut self, kind: NodeKind, name: &[u8]) -> Result<NodeId, Error> {
+        let payload = match kind {
+            NodeKind::File => Payload::file(0, 0),
+            NodeKind::Directory => Payload::directory(self.directories.push(Directory::EMPTY)),
+        };
+        let name = self.keep_bytes(name)?;
+        self.create_node(name, payload)
+    }
+
+    fn create_node(&mut self, name: TextRange, payload: Payload) -> Result<NodeId, Error> {
         if self.nodes.len() >= MAX_TEXT {
             return Err(too_large());
         }
         let none = NodeId::NONE;
-        let node = Node { parent: none, name: TextRange::EMPTY, next: none, previous: none, payload };
-        let id = self.nodes.push(node);
+        Ok(self.nodes.push(Node { parent: none, name, next: none, previous: none, payload }))
+    }
+
+    pub(crate) fn add_node(&mut self, parent: NodeId, name: &[u8], payload: Payload) -> Result<NodeId, Error> {
+        let id = self.create_node(TextRange::EMPTY, payload)?;
         self.attach(id, parent, name)?;
         Ok(id)
     }

@@ -1,0 +1,431 @@
+"""The file objects that `Collection.open` returns: real binary files, on which `io.TextIOWrapper` puts text.
+
+Reading goes through a small buffer that is filled ahead while reading is sequential, and that any write to the file
+makes void. A writer hands its bytes to the file at once; what becomes of them is the file's affair.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import functools
+import io
+import os
+import re
+import warnings
+import zlib
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Buffer as ReadableBuffer
+
+    from keepset.arvfile import ArvadosFile
+
+__all__ = ["ArvadosFileReader", "ArvadosFileWriter", "FileLikeObjectBase"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound="FileLikeObjectBase")
+
+_AHEAD = 1 << 16
+"""So many bytes are read ahead."""
+_COMPRESSED = re.compile(r"\.(bz2|gz)$")
+
+
+class FileLikeObjectBase(io.BufferedIOBase):
+    """What file objects of collections share.
+
+    Args:
+        name: The name of the file.
+        mode: The mode in which it was opened.
+    """
+
+    mode: str
+
+    def __init__(self, name: str, mode: str) -> None:
+        super().__init__()
+        self._name = name
+        self.mode = mode
+
+    @property
+    def name(self) -> str:
+        """The name of the file in its collection."""
+        return self._name
+
+    @staticmethod
+    def _before_close(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
+        """Make a method refuse to run on a closed file."""
+
+        @functools.wraps(method)
+        def checked(self: F, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if self.closed:
+                raise ValueError("I/O operation on closed file")
+            return method(self, *args, **kwargs)
+
+        return checked
+
+
+class ArvadosFileReader(FileLikeObjectBase):
+    """A binary file object for reading.
+
+    Args:
+        arvadosfile: The file.
+        mode: A mode of `open`.
+        num_retries: How often a fetch is tried again; None for the collection's number.
+
+    Attributes:
+        arvadosfile: The file.
+        num_retries: How often a fetch is tried again; None for the collection's number.
+    """
+
+    _is_wrapped = False
+
+    def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
+        super().__init__(arvadosfile.name, mode)
+        self.arvadosfile = arvadosfile
+        self.num_retries = num_retries
+        self._position = 0
+        self._buffer: bytes = b""
+        self._buffer_start = 0
+        self._buffer_version = -1
+        # Where a sequential reader would go on.
+        self._next = 0
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it can be positioned."""
+        return True
+
+    def size(self) -> int:
+        """Return the number of bytes of the file."""
+        return self.arvadosfile.size()
+
+    def stream_name(self) -> str:
+        """Return the path of the collection that the file is in, beginning with `.`."""
+        return self.arvadosfile.stream_name()
+
+    def tell(self) -> int:
+        """Return the position, in bytes."""
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        return self._position
+
+    def seek(self, pos: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position.
+
+        Args:
+            pos: In bytes, from the start, the current position or the end.
+            whence: `os.SEEK_SET`, `os.SEEK_CUR` or `os.SEEK_END`.
+
+        Returns:
+            The position from the start. It may be behind the end.
+
+        Raises:
+            OSError: It would be before the start.
+            ValueError: The file is closed, or `whence` is none of these.
+        """
+        base = self.tell() if whence == os.SEEK_CUR else 0
+        if whence == os.SEEK_END:
+            base = self.size()
+        elif whence not in (os.SEEK_SET, os.SEEK_CUR):
+            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
+        if base + pos < 0:
+            raise OSError(errno.EINVAL, "the position would be before the start of the file")
+        self._position = base + pos
+        return self._position
+
+    def _get(self, offset: int, size: int, num_retries: int | None = None) -> bytes | memoryview:
+        """Return bytes, fewer than asked for only at the end of the file."""
+        start = offset - self._buffer_start
+        if self._buffer_version == self.arvadosfile._version and 0 <= start and start + size <= len(self._buffer):
+            self._next = offset + size
+            return self._buffer[start : start + size]
+        retries = self.num_retries if num_retries is None else num_retries
+        if size >= _AHEAD or offset != self._next:
+            data = self.arvadosfile.readfrom(offset, size, retries, return_memoryview=size >= _AHEAD)
+            self._next = offset + len(data)
+            return data
+        version = self.arvadosfile._version
+        self._buffer = bytes(self.arvadosfile.readfrom(offset, _AHEAD, retries))
+        self._buffer_start, self._buffer_version = offset, version
+        data = self._buffer[:size]
+        self._next = offset + len(data)
+        return data
+
+    @FileLikeObjectBase._before_close
+    def read(  # type: ignore[override]  # more arguments than the base class has
+        self, size: int | None = -1, num_retries: int | None = None, return_memoryview: bool = False
+    ) -> bytes | memoryview:
+        """Read bytes from the position on.
+
+        Args:
+            size: How many; fewer are returned only at the end of the file. All, if it is negative or None.
+            num_retries: How often a fetch is tried again.
+            return_memoryview: Return a view, which spares a copy if the bytes are in one block.
+
+        Raises:
+            KeepReadError: A block cannot be read.
+            ValueError: The file is closed.
+        """
+        if size is None or size < 0:
+            size = max(self.size() - self._position, 0)
+        data = self._get(self._position, size, num_retries)
+        self._position += len(data)
+        if return_memoryview:
+            return memoryview(data)
+        return data if isinstance(data, bytes) else bytes(data)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Read at most so many bytes, in one go."""
+        return bytes(self.read(_AHEAD if size is None or size < 0 else size))
+
+    @FileLikeObjectBase._before_close
+    def peek(self, size: int = 0) -> bytes:
+        """Return bytes from the position on, at least one unless at the end, without moving the position."""
+        return bytes(self._get(self._position, max(size, 1) if size < _AHEAD else _AHEAD))
+
+    @FileLikeObjectBase._before_close
+    def readinto(self, b: ReadableBuffer) -> int:
+        """Read bytes into a buffer.
+
+        Args:
+            b: The buffer.
+
+        Returns:
+            The number of bytes read: as many as fit, unless at the end.
+        """
+        with memoryview(b).cast("B") as target:
+            data = self._get(self._position, len(target))
+            target[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    @FileLikeObjectBase._before_close
+    def readfrom(
+        self, offset: int, size: int, num_retries: int | None = None, return_memoryview: bool = False
+    ) -> bytes | memoryview:
+        """Read bytes from anywhere, without moving the position.
+
+        Args:
+            offset: Where to start.
+            size: How many bytes; fewer are returned only at the end of the file.
+            num_retries: How often a fetch is tried again.
+            return_memoryview: Return a view.
+        """
+        retries = self.num_retries if num_retries is None else num_retries
+        return self.arvadosfile.readfrom(offset, size, retries, True, return_memoryview)
+
+    def readall(self, size: int = 1 << 20, num_retries: int | None = None) -> Iterator[bytes]:
+        """Yield what is left of the file in chunks.
+
+        Args:
+            size: The size of a chunk in bytes.
+            num_retries: How often a fetch is tried again.
+        """
+        while data := self.read(size, num_retries):
+            yield bytes(data)
+
+    @FileLikeObjectBase._before_close
+    def readline(self, size: int | None = -1, num_retries: int | None = None) -> bytes:  # type: ignore[override]
+        r"""Read up to the next newline, that included.
+
+        Args:
+            size: Read at most so many bytes; no limit, if it is negative or None.
+            num_retries: How often a fetch is tried again.
+        """
+        limit = None if size is None or size < 0 else int(min(size, 1 << 62))
+        parts: list[bytes] = []
+        length = 0
+        while limit is None or length < limit:
+            start = self._position - self._buffer_start
+            if not (self._buffer_version == self.arvadosfile._version and 0 <= start < len(self._buffer)):
+                self._next = self._position
+                if not self._get(self._position, 1, num_retries):
+                    break
+                start = self._position - self._buffer_start
+            end = len(self._buffer) if limit is None else min(len(self._buffer), start + limit - length)
+            newline = self._buffer.find(b"\n", start, end)
+            part = self._buffer[start : end if newline < 0 else newline + 1]
+            self._position += len(part)
+            if newline >= 0 and not parts:
+                return part
+            parts.append(part)
+            length += len(part)
+            if newline >= 0:
+                break
+        return b"".join(parts)
+
+    def __next__(self) -> bytes:
+        """Return the next line."""
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def readlines(self, sizehint: float | None = -1, num_retries: int | None = None) -> list[bytes]:  # type: ignore[override]
+        """Read lines.
+
+        Args:
+            sizehint: Stop after the line with which there are so many bytes; no limit, if it is not positive.
+            num_retries: How often a fetch is tried again.
+        """
+        lines = []
+        length = 0
+        while line := self.readline(-1, num_retries):
+            lines.append(line)
+            length += len(line)
+            if sizehint is not None and 0 < sizehint <= length:
+                break
+        return lines
+
+    def decompress(
+        self, decompress: Callable[[bytes], bytes], size: int, num_retries: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield what is left of the file, decompressed.
+
+        Args:
+            decompress: What decompresses the next bytes.
+            size: How many bytes are read at a time.
+            num_retries: How often a fetch is tried again.
+        """
+        for chunk in self.readall(size, num_retries):
+            data = decompress(chunk)
+            if data:
+                yield data
+
+    def readall_decompressed(self, size: int = 1 << 20, num_retries: int | None = None) -> Iterator[bytes]:
+        """Yield all of the file in chunks, decompressed if its name ends with `.bz2` or `.gz`.
+
+        Args:
+            size: How many bytes are read at a time.
+            num_retries: How often a fetch is tried again.
+        """
+        self.seek(0)
+        if self.name.endswith(".bz2"):
+            return self.decompress(bz2.BZ2Decompressor().decompress, size, num_retries)
+        if self.name.endswith(".gz"):
+            return self.decompress(zlib.decompressobj(16 + zlib.MAX_WBITS).decompress, size, num_retries)
+        return self.readall(size, num_retries)
+
+    def decompressed_name(self) -> str:
+        """Return the name without `.bz2` or `.gz`."""
+        return _COMPRESSED.sub("", self.name)
+
+
+class ArvadosFileWriter(ArvadosFileReader):
+    """A binary file object for writing and reading.
+
+    Args:
+        arvadosfile: The file.
+        mode: A mode of `open` that writes.
+        num_retries: How often a fetch is tried again; None for the collection's number.
+    """
+
+    _is_closing = False
+
+    def __init__(self, arvadosfile: ArvadosFile, mode: str, num_retries: int | None = None) -> None:
+        super().__init__(arvadosfile, mode, num_retries)
+        if mode[0] == "a":
+            self._position = arvadosfile.size()
+        arvadosfile.add_writer(self)
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    @FileLikeObjectBase._before_close
+    def write(self, data: ReadableBuffer | str, num_retries: int | None = None) -> int:
+        """Write bytes at the position; with mode `a`, at the end of the file.
+
+        Args:
+            data: The bytes, or a text to be written as UTF-8.
+            num_retries: For the sake of 3.2.1: uploads use the collection's number.
+
+        Returns:
+            The number of bytes written: all of them.
+
+        Raises:
+            KeepWriteError: An earlier upload failed; nothing has been written.
+            ValueError: The file is closed.
+        """
+        view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
+        file = self.arvadosfile
+        with file.lock:
+            if self.mode[0] == "a":
+                self._position = file.size()
+            file.writeto(self._position, view, num_retries)
+            self._position += len(view)
+        return len(view)
+
+    def writelines(self, seq: Iterable[Any], num_retries: int | None = None) -> None:
+        """Write one thing after the other.
+
+        Args:
+            seq: What `write` takes.
+            num_retries: For the sake of 3.2.1.
+        """
+        for data in seq:
+            self.write(data, num_retries)
+
+    @FileLikeObjectBase._before_close
+    def truncate(self, size: int | None = None) -> int:
+        """Make the file so long, and leave the position where it is.
+
+        Args:
+            size: In bytes; the position, if it is None.
+
+        Returns:
+            The size.
+        """
+        size = self._position if size is None else size
+        if size < 0:
+            raise ValueError("the size must not be negative")
+        self.arvadosfile.truncate(size)
+        return size
+
+    def flush(self) -> None:
+        """Store what has been written, and wait for it.
+
+        A file that is being closed, and one that text is written to, is left to packing.
+
+        Raises:
+            KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
+            ValueError: The file is closed.
+        """
+        if self._is_closing:
+            return
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        if not self._is_wrapped:
+            self.arvadosfile._flush_for_now()
+
+    def close(self, flush: bool | None = None) -> None:
+        """End writing.
+
+        Args:
+            flush: Store the file's bytes now as its own block (True), pack them with those of other small files
+                (False), or do what `Collection.packing` says (None).
+
+        Raises:
+            KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
+        """
+        if self.closed:
+            return
+        self._is_closing = True
+        try:
+            self.arvadosfile.remove_writer(self, flush)
+        finally:
+            super().close()
+
+    def __del__(self) -> None:
+        """Warn of a file that was not closed. Its bytes wait for the collection to be saved."""
+        if not self.closed and not self._is_closing:
+            warnings.warn(f"{self.name!r} was dropped before it was closed", ResourceWarning, stacklevel=1)
+            self._is_closing = True
+            self.arvadosfile._forget_writer(self)
+            super().close()

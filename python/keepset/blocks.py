@@ -1,0 +1,478 @@
+"""Bytes that are being written: buffers, packing, and the queue of uploads.
+
+Each open writer fills a *buffer*, known to the tree by the number of its *cell*. A full buffer is sealed and uploaded by
+a small pool while the program goes on. Small files that are closed wait in order of closing, and are packed together
+into blocks at the latest when everything is committed, so that the blocks depend on that order only, never on threads.
+
+A buffer ends with a *place*: the locator of the block that has its bytes, and where they start in it. Bytes are let go
+only then; an upload that fails leaves them where they are, is reported once, and is tried again by the next commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import threading
+import warnings
+import weakref
+from concurrent import futures
+from typing import TYPE_CHECKING, NamedTuple
+
+from keepset import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from keepset.keep.base import BlockClient, Data
+
+__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "BlockManager", "Buffer", "Place"]
+
+BLOCK_SIZE = 1 << 26
+"""The largest block, in bytes: 64 MiB."""
+PACKED_SIZE = BLOCK_SIZE // 2
+"""The largest file, in bytes, that is packed together with others."""
+
+_cells = itertools.count(1)
+
+
+class Place(NamedTuple):
+    """Where the bytes of a buffer are stored: a locator, and the offset in its block."""
+
+    locator: str
+    offset: int
+
+
+class Buffer:
+    """Bytes in memory, to which bytes are appended until they are stored."""
+
+    __slots__ = ("cell", "data", "error", "future", "is_sealed", "is_shared", "keeps_bytes", "pack", "place", "reported")
+
+    def __init__(self) -> None:
+        """Make an empty buffer with a cell of its own."""
+        self.cell = next(_cells)
+        # None once the bytes are in a pack or stored, and nobody needs them here.
+        self.data: bytearray | None = bytearray()
+        self.place: Place | None = None
+        self.pack: tuple[Buffer, int] | None = None
+        self.future: futures.Future[None] | None = None
+        self.error: Exception | None = None
+        self.reported = False
+        # Nothing is appended any more.
+        self.is_sealed = False
+        # Several files refer to the bytes, so that none of them can be left out.
+        self.is_shared = False
+        # The bytes stay here after an upload: they may still be packed.
+        self.keeps_bytes = False
+
+    def __len__(self) -> int:
+        """Return the number of bytes."""
+        return len(self.data or b"")
+
+    def where(self) -> Place | None:
+        """Return where the bytes are stored, or None if they are not yet."""
+        if self.pack is not None:
+            pack, offset = self.pack
+            return Place(pack.place.locator, pack.place.offset + offset) if pack.place else None
+        return self.place
+
+    def read(self, start: int, length: int) -> bytes | None:
+        """Return bytes, or None if they are not in memory any more."""
+        if self.pack is not None:
+            pack, offset = self.pack
+            return pack.read(offset + start, length)
+        data = self.data
+        return None if data is None else bytes(data[start : start + length])
+
+
+class BlockManager:
+    """Keeps what a collection, and the clones made of it, write and read.
+
+    Args:
+        keep: The client that stores and fetches blocks.
+        copies: On how many services each block is stored; None for two.
+        put_threads: How many uploads run at a time; None for two.
+        num_retries: How often an upload is tried again; None for the client's own number.
+        storage_classes_func: What says in which storage classes blocks are stored; None for the default ones.
+    """
+
+    DEFAULT_PUT_THREADS = 2
+
+    def __init__(
+        self,
+        keep: BlockClient,
+        copies: int | None = None,
+        put_threads: int | None = None,
+        num_retries: int | None = None,
+        storage_classes_func: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        self._keep = keep
+        self.copies = copies
+        self.put_threads = put_threads or self.DEFAULT_PUT_THREADS
+        self.num_retries = num_retries
+        self.storage_classes = storage_classes_func or (lambda: [])
+        self.lock = threading.Lock()
+        self._buffers: dict[int, Buffer] = {}
+        # Small closed files by cell, in order of closing.
+        self._small: dict[int, Buffer] = {}
+        self._small_size = 0
+        self._pool: futures.ThreadPoolExecutor | None = None
+        self._slots = threading.BoundedSemaphore(self.put_threads)
+        self._last: tuple[str, Data] | None = None
+        self._padding: str | None = None
+        self._process = os.getpid()
+        _managers.add(self)
+
+    # Buffers.
+
+    def buffer(self) -> Buffer:
+        """Return a new, empty buffer."""
+        buffer = Buffer()
+        with self.lock:
+            self._buffers[buffer.cell] = buffer
+        return buffer
+
+    def append(self, buffer: Buffer, data: memoryview) -> int | None:
+        """Append bytes to a buffer, unless it is sealed.
+
+        Returns:
+            Where in the buffer they are, or None if it is sealed.
+        """
+        with self.lock:
+            if buffer.is_sealed or buffer.data is None:
+                return None
+            start = len(buffer.data)
+            buffer.data += data
+            return start
+
+    def find(self, cell: int) -> Buffer | None:
+        """Return the buffer of a cell, or None if this manager has no such cell."""
+        return self._buffers.get(cell)
+
+    def adopt(self, buffers: Iterable[Buffer]) -> None:
+        """Take over buffers of another manager, too: a copied file refers to them."""
+        with self.lock:
+            for buffer in buffers:
+                self._buffers.setdefault(buffer.cell, buffer)
+
+    def release(self, buffer: Buffer) -> None:
+        """Forget a buffer to which nothing refers any more."""
+        with self.lock:
+            self._buffers.pop(buffer.cell, None)
+            self._forget_small(buffer)
+
+    def settlements(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
+        """Return (cell, locator, offset) of those cells whose bytes are stored. They will not be packed any more."""
+        found = []
+        with self.lock:
+            for cell in cells:
+                buffer = self._buffers.get(cell)
+                place = buffer.where() if buffer else None
+                if buffer and place:
+                    found.append((cell, place.locator, place.offset))
+                    if buffer.keeps_bytes:
+                        buffer.keeps_bytes, buffer.data = False, None
+        return found
+
+    # Packing.
+
+    def pack_later(self, cells: Iterable[int]) -> None:
+        """Put the bytes of a small file that was closed behind those that wait to be packed.
+
+        When there are enough of them for a block, they are packed and uploaded.
+
+        Args:
+            cells: The cells that the file refers to, in order.
+        """
+        packs: list[Buffer] = []
+        for cell in cells:
+            with self.lock:
+                buffer = self._buffers[cell]
+                if buffer.data is None or buffer.pack or buffer.cell in self._small or not len(buffer):
+                    continue
+                if buffer.keeps_bytes:
+                    buffer.keeps_bytes, buffer.place = False, None
+                if buffer.place or buffer.future:
+                    continue
+                if self._small_size + len(buffer) > BLOCK_SIZE:
+                    packs += self._pack()
+                buffer.is_sealed = True
+                self._small[buffer.cell] = buffer
+                self._small_size += len(buffer)
+        for pack in packs:
+            self.upload(pack)
+
+    def _forget_small(self, buffer: Buffer) -> None:
+        if self._small.pop(buffer.cell, None) is not None:
+            self._small_size -= len(buffer)
+
+    def _groups(self) -> Iterator[list[Buffer]]:
+        """Divide what waits into blocks, in order of closing."""
+        group: list[Buffer] = []
+        size = 0
+        for buffer in self._small.values():
+            if size + len(buffer) > BLOCK_SIZE:
+                yield group
+                group, size = [], 0
+            group.append(buffer)
+            size += len(buffer)
+        if group:
+            yield group
+
+    def _pack(self) -> list[Buffer]:
+        """Make packs of all that waits. To be called under the lock."""
+        packs = []
+        for group in self._groups():
+            if len(group) == 1:
+                packs.append(group[0])
+                continue
+            pack = Buffer()
+            data = bytearray()
+            for buffer in group:
+                buffer.pack = (pack, len(data))
+                data += buffer.data or b""
+                buffer.data = None
+            pack.data = data
+            self._buffers[pack.cell] = pack
+            packs.append(pack)
+        self._small.clear()
+        self._small_size = 0
+        return packs
+
+    def preview(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
+        """Return (cell, locator, offset) of each cell as a commit would make them, without any upload.
+
+        Args:
+            cells: Those of the tree that asks.
+
+        Returns:
+            Locators without signatures for what is not stored yet.
+        """
+        with self.lock:
+            groups = list(self._groups())
+        places: dict[int, Place] = {}
+        for group in groups:
+            digest = hashlib.md5(usedforsecurity=False)
+            size = sum(map(len, group))
+            for buffer in group:
+                digest.update(buffer.data or b"")
+            offset = 0
+            for buffer in group:
+                places[buffer.cell] = Place(f"{digest.hexdigest()}+{size}", offset)
+                offset += len(buffer)
+        found = []
+        for cell in cells:
+            buffer = self._buffers.get(cell)
+            if buffer is not None:
+                place = buffer.where() or places.get(cell) or self._place_in_memory(buffer)
+                found.append((cell, place.locator, place.offset))
+        return found
+
+    def _place_in_memory(self, buffer: Buffer) -> Place:
+        if buffer.pack is not None:
+            pack, offset = buffer.pack
+            return Place(self._place_in_memory(pack).locator, offset)
+        data = buffer.data or b""
+        return Place(f"{hashlib.md5(data, usedforsecurity=False).hexdigest()}+{len(data)}", 0)
+
+    # Uploading.
+
+    def upload(self, buffer: Buffer) -> None:
+        """Start to upload a buffer, which is not appended to from now on. Waits while the pool is busy."""
+        self._slots.acquire()
+        with self.lock:
+            if buffer.place or buffer.future or buffer.pack or not len(buffer):
+                self._slots.release()
+                return
+            if self._pool is None:
+                self._pool = futures.ThreadPoolExecutor(self.put_threads, thread_name_prefix="keepset-put")
+            buffer.error = None
+            buffer.is_sealed = True
+            buffer.future = self._pool.submit(self._put, buffer, self._slots)
+
+    def _put(self, buffer: Buffer, slots: threading.BoundedSemaphore) -> None:
+        try:
+            data = buffer.data
+            locator = self._keep.put(
+                bytes(data or b""),
+                self.copies or 2,
+                self.num_retries,
+                classes=list(self.storage_classes()),
+            )
+            with self.lock:
+                buffer.place = Place(locator, 0)
+                if not buffer.keeps_bytes:
+                    buffer.data = None
+        except Exception as error:  # noqa: BLE001  # whatever a client raises is told to whoever writes or saves next
+            with self.lock:
+                buffer.error = error
+                buffer.reported = False
+        finally:
+            with self.lock:
+                buffer.future = None
+            slots.release()
+
+    def store(self, cells: Iterable[int], *, wait: bool = True, keep_bytes: bool = False) -> None:
+        """Upload the bytes of cells.
+
+        Args:
+            cells: The cells. Those whose bytes are stored or being stored are not uploaded again.
+            wait: Whether to wait for it.
+            keep_bytes: Whether the bytes stay in memory, so that they can still be packed.
+
+        Raises:
+            KeepWriteError: They could not be stored; they are kept, and the next commit tries again.
+        """
+        with self.lock:
+            buffers = [self._buffers[cell] for cell in cells]
+            for buffer in buffers:
+                if buffer.place is None and buffer.pack is None:
+                    self._forget_small(buffer)
+                    buffer.keeps_bytes = keep_bytes
+        buffers = [buffer.pack[0] if buffer.pack else buffer for buffer in buffers]
+        for buffer in buffers:
+            self.upload(buffer)
+        if wait:
+            self._wait(buffers)
+            self.report(buffers)
+
+    def _wait(self, buffers: Iterable[Buffer]) -> None:
+        futures.wait([future for buffer in buffers if (future := buffer.future)])
+
+    def report(self, buffers: Iterable[Buffer] | None = None) -> None:
+        """Raise what uploads failed with, if anybody has not been told yet.
+
+        Args:
+            buffers: Those to report on; None for all.
+
+        Raises:
+            KeepWriteError: Uploads failed; the bytes are kept, and the next commit tries again.
+        """
+        with self.lock:
+            chosen = list(self._buffers.values() if buffers is None else buffers)
+            failed = {str(buffer.cell): buffer for buffer in chosen if buffer.error and not buffer.reported}
+            for buffer in failed.values():
+                buffer.reported = True
+        if failed:
+            problems = {self._label(buffer): buffer.error for buffer in failed.values() if buffer.error}
+            message = "some blocks could not be stored; their bytes are kept in memory, and saving again tries again"
+            raise errors.KeepWriteError(message, problems, label="block")
+
+    def _label(self, buffer: Buffer) -> str:
+        return self._place_in_memory(buffer).locator
+
+    def pending(self) -> list[Buffer]:
+        """Return the buffers whose bytes are not stored."""
+        with self.lock:
+            return [
+                buffer
+                for buffer in self._buffers.values()
+                if buffer.place is None and buffer.pack is None and len(buffer)
+            ]
+
+    def commit_all(self) -> None:
+        """Pack what waits, upload everything that is in memory, and wait for it.
+
+        Raises:
+            KeepWriteError: Some blocks could not be stored. Nothing is lost: call this again.
+        """
+        with self.lock:
+            self._pack()
+        pending = self.pending()
+        for buffer in pending:
+            self.upload(buffer)
+        self._wait(pending)
+        with self.lock:
+            for buffer in pending:
+                buffer.reported = False
+        self.report(pending)
+
+    def padding(self) -> str:
+        """Return the locator of a block of 64 MiB of zeros, which is stored on first use."""
+        if self._padding is None:
+            self._padding = self._keep.put(bytes(BLOCK_SIZE), self.copies or 2, self.num_retries)
+        return self._padding
+
+    def start_put_threads(self) -> None:
+        """Do nothing: threads start when there is something to upload."""
+
+    def stop_threads(self) -> None:
+        """Wait for the uploads that run, and end the threads. New ones start when they are needed."""
+        with self.lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+    # Reading.
+
+    def read(self, place: int | str, offset: int, length: int, num_retries: int | None = None) -> Data:
+        """Return bytes of a cell or of a stored block.
+
+        Args:
+            place: The number of the cell, or the locator of the block.
+            offset: Where the bytes start in it.
+            length: How many bytes.
+            num_retries: How often a fetch is tried again; None for the client's own number.
+
+        Returns:
+            Exactly so many bytes.
+
+        Raises:
+            KeepReadError: The block cannot be read, or is not the one that the locator names.
+        """
+        if isinstance(place, int):
+            buffer = self._buffers[place]
+            data = buffer.read(offset, length)
+            if data is not None:
+                return data
+            stored = buffer.where()
+            if stored is None:  # it was stored between the two questions, or there is a bug
+                raise errors.InternalError(f"the bytes of cell {place} are nowhere")
+            place, offset = stored.locator, stored.offset + offset
+        block = self.block(place, num_retries)
+        if offset + length > len(block):
+            message = f"block {place} has {len(block)} bytes, and {offset + length} were asked for"
+            raise errors.KeepReadError(message)
+        return memoryview(block)[offset : offset + length]
+
+    def block(self, locator: str, num_retries: int | None = None) -> Data:
+        """Return a stored block. The last one is kept, for readers that take it in small parts."""
+        last = self._last
+        if last is not None and last[0] == locator[:32]:
+            return last[1]
+        block = self._keep.get(locator, num_retries=num_retries)
+        if block is None:
+            raise errors.KeepReadError(f"the Keep client gave no data for block {locator}")
+        self._last = (locator[:32], block)
+        return block
+
+    def prefetch(self, locators: Iterable[str]) -> None:
+        """Ask the client to fetch blocks that will be read soon."""
+        for locator in locators:
+            self._keep.block_prefetch(locator)
+
+    def __del__(self) -> None:
+        """Warn of bytes that are lost."""
+        if os.getpid() == self._process and any(
+            buffer.place is None and buffer.pack is None and len(buffer) for buffer in self._buffers.values()
+        ):
+            warnings.warn("a collection with unsaved data was dropped", ResourceWarning, stacklevel=1)
+        pool = self._pool
+        if pool is not None:
+            pool.shutdown(wait=False)
+
+
+_managers: weakref.WeakSet[BlockManager] = weakref.WeakSet()
+
+
+def _start_anew() -> None:
+    """Give a forked child locks and threads of its own. What was being uploaded is the parent's affair."""
+    for manager in list(_managers):
+        manager.lock = threading.Lock()
+        manager._pool = None
+        manager._slots = threading.BoundedSemaphore(manager.put_threads)
+        for buffer in manager._buffers.values():
+            buffer.future = None
+
+
+os.register_at_fork(after_in_child=_start_anew)

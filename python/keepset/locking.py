@@ -1,0 +1,99 @@
+"""Locks of collections, and the order in which they are taken.
+
+One lock protects a root collection with all its files and subcollections: `collection.lock`. The order is
+
+1. the lock of the root collection (of two, the one that was made first),
+2. the lock of its block manager,
+3. the lock inside a Rust object, which is held for one call only.
+
+Whoever holds one may take a later one, never an earlier one. Nothing waits for the network under 1 or 2: a read takes
+its plan under the lock and fetches without it, an upload is waited for without it. Callbacks run without any of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+__all__ = ["NoopLock", "must_be_writable", "synchronized"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Locked(Protocol):
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+
+
+class _Writable(Protocol):
+    def writable(self) -> bool: ...
+
+
+L = TypeVar("L", bound=_Locked)
+W = TypeVar("W", bound=_Writable)
+
+
+class NoopLock:
+    """A lock that does not lock, for collections that never change.
+
+    Examples:
+        >>> with NoopLock():
+        ...     pass
+    """
+
+    def __enter__(self) -> NoopLock:
+        """Do nothing."""
+        return self
+
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
+        """Do nothing."""
+
+    def acquire(self, blocking: bool = False) -> bool:
+        """Do nothing, with success."""
+        return True
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
+def synchronized(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
+    """Make a method run under `self.lock`.
+
+    Args:
+        method: The method; its object has a `lock`.
+
+    Returns:
+        The method, locked.
+    """
+
+    @functools.wraps(method)
+    def locked(self: L, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+def must_be_writable(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
+    """Make a method refuse to run on what cannot be written.
+
+    Args:
+        method: The method; its object has a method `writable`.
+
+    Returns:
+        The method, which raises `OSError` with `EROFS` if the collection is read-only.
+    """
+
+    @functools.wraps(method)
+    def checked(self: W, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self.writable():
+            raise OSError(errno.EROFS, "the collection is read-only")
+        return method(self, *args, **kwargs)
+
+    return checked
