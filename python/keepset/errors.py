@@ -10,22 +10,68 @@ programs to branch on (messages are for people and may change).
     ├── PathNotFoundError            FileNotFoundError     no such path in the manifest
     ├── PathIsADirectoryError        IsADirectoryError     a file was asked for
     ├── PathNotADirectoryError       NotADirectoryError    a directory was asked for
+    ├── ConfigError                  ValueError            settings that lack or contradict each other
+    ├── KeepRequestError             OSError               Keep could not do what it was asked to
+    │   ├── KeepReadError
+    │   │   ├── NotFoundError        FileNotFoundError     no such block
+    │   │   └── BlockDamagedError                          what is stored is not that block
+    │   └── KeepWriteError
+    │       ├── BlockCollisionError                        other bytes are stored under this hash
+    │       └── BlockTooLargeError   (also ArgumentError)  more than 64 MiB
+    ├── StoreError                   OSError               a local store that cannot be used as it is
+    │   ├── StoreFullError           (also KeepWriteError) no space left
+    │   ├── StoreReadOnlyError       (also KeepWriteError) PermissionError: it may not be written to
+    │   ├── StoreBusyError           TimeoutError          another process holds it for too long
+    │   ├── StoreDamagedError                              its catalog is not what it was
+    │   └── StoreVersionError                              a later keepset made it
+    ├── StoreClosedError             ValueError            used after `close`, as with a file
+    ├── ApiError                     RuntimeError          the catalog refuses a request
+    │   └── ConflictError                                  the record has changed meanwhile
     └── InternalError                RuntimeError          a bug in keepset
 
-`ArgumentError` and `SyntaxError` keep the names that scripts written for `arvados.errors` catch; as there,
-`SyntaxError` is not the builtin.
+`ArgumentError`, `SyntaxError`, `ApiError`, `NotFoundError` and the names that begin with `Keep` are those that scripts
+written for `arvados.errors` catch; as there, `SyntaxError` is not the builtin.
 """
 
 import errno
 
+TYPE_CHECKING = False  # as in `typing`, which is not imported here: `import keepset` is to stay light
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Protocol
+
+    class _Reply(Protocol):
+        """The status line of an HTTP reply, as `httplib2.Response` and `_Response` have it."""
+
+        status: int
+        reason: str
+
+
 __all__ = [
+    "ApiError",
     "ArgumentError",
+    "BlockCollisionError",
+    "BlockDamagedError",
+    "BlockTooLargeError",
+    "ConfigError",
+    "ConflictError",
     "InternalError",
+    "KeepReadError",
+    "KeepRequestError",
+    "KeepWriteError",
     "KeepsetError",
     "ManifestError",
+    "NotFoundError",
     "PathIsADirectoryError",
     "PathNotADirectoryError",
     "PathNotFoundError",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreVersionError",
     "SyntaxError",
 ]
 
@@ -138,6 +184,243 @@ class PathNotADirectoryError(_PathError, NotADirectoryError):
 
     code = "path-not-a-directory"
     _errno = errno.ENOTDIR
+
+
+class ConfigError(KeepsetError, ValueError):
+    """Settings (the environment, the settings file) that lack something or contradict each other."""
+
+    code = "bad-configuration"
+
+
+class KeepRequestError(KeepsetError, OSError):
+    """Keep could not do what it was asked to.
+
+    Args:
+        message: What was wrong, where, and what to do.
+        request_errors: What each service (or block) answered: pairs, or a mapping, in the order of asking.
+        label: What the keys of `request_errors` are: `"service"` or `"block"`.
+        path: The file that it is about, if it is about one; becomes `filename`.
+
+    Attributes:
+        message: The message, without the errors of the single requests that `str(error)` adds.
+        label: As given.
+    """
+
+    code = "keep-request"
+    _errno = errno.EIO
+
+    def __init__(
+        self,
+        message: str = "",
+        request_errors: "Mapping[str, Exception] | Iterable[tuple[str, Exception]]" = (),
+        label: str = "",
+        path: str | None = None,
+    ) -> None:
+        """Make the error, with the arguments that `arvados.errors.KeepRequestError` takes and a path."""
+        OSError.__init__(self, self._errno, message, path)
+        self.message = message
+        self.label = label
+        self._request_errors = dict(request_errors)
+
+    def request_errors(self) -> dict[str, Exception]:
+        """Return what each service or block answered, in the order of asking."""
+        return self._request_errors
+
+    def __str__(self) -> str:
+        """Say what was wrong, and then what each request met."""
+        details = [
+            f"{self.label} {key} raised {type(error).__name__} ({error})" for key, error in self._request_errors.items()
+        ]
+        return f"{self.message}: {'; '.join(details)}" if details else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor: those of `OSError` differ."""
+        return type(self), (self.message, self._request_errors, self.label, self.filename), self.__dict__
+
+
+class KeepReadError(KeepRequestError):
+    """A block could not be read."""
+
+    code = "keep-read"
+
+
+class KeepWriteError(KeepRequestError):
+    """A block could not be stored."""
+
+    code = "keep-write"
+
+
+class NotFoundError(KeepReadError, FileNotFoundError):
+    """There is no such block, neither where it was looked for nor, as far as that is known, anywhere else."""
+
+    code = "not-found"
+    _errno = errno.ENOENT
+
+
+class BlockDamagedError(KeepReadError):
+    """What is stored under the name of a block is not that block: its MD5 or its size differs."""
+
+    code = "block-damaged"
+
+
+class BlockCollisionError(KeepWriteError):
+    """Other bytes are stored under the hash of the block that was to be stored."""
+
+    code = "block-collision"
+
+
+class BlockTooLargeError(ArgumentError, KeepWriteError):
+    """A block of more than 64 MiB, which Keep does not take."""
+
+    code = "block-too-large"
+    _errno = errno.EFBIG
+
+
+class StoreError(KeepsetError, OSError):
+    """The folder or the catalog of a local store cannot be used as it is.
+
+    Args:
+        message: What was wrong, where, and what to do.
+        path: The folder or file; becomes `filename`.
+    """
+
+    code = "store-unusable"
+    _errno = errno.EIO
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        """Make the error."""
+        OSError.__init__(self, self._errno, message, path)
+
+    def __str__(self) -> str:
+        """Say what was wrong, without `[Errno …]`: the message is complete."""
+        return str(self.strerror)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor: those of `OSError` differ."""
+        return type(self), (self.strerror, self.filename), self.__dict__
+
+
+class StoreFullError(KeepWriteError, StoreError):
+    """There is no space left for a block or a record. What is stored stays readable."""
+
+    code = "store-full"
+    _errno = errno.ENOSPC
+
+
+class StoreReadOnlyError(KeepWriteError, StoreError, PermissionError):
+    """The store may not be written to. What is stored stays readable."""
+
+    code = "store-read-only"
+    _errno = errno.EACCES
+
+
+class StoreBusyError(StoreError, TimeoutError):
+    """Another process has held the catalog for too long; nothing was changed, so that it can be tried again."""
+
+    code = "store-busy"
+    _errno = errno.ETIMEDOUT
+
+
+class StoreDamagedError(StoreError):
+    """The catalog of a local store is not a sound database."""
+
+    code = "store-damaged"
+
+
+class StoreVersionError(StoreError):
+    """A later version of keepset has made this store."""
+
+    code = "store-too-new"
+
+
+class StoreClosedError(KeepsetError, ValueError):
+    """A store was used after it had been closed."""
+
+    code = "store-closed"
+
+
+class _Response(dict[str, str]):
+    """The status line and the headers of a reply, in the shape of `httplib2.Response`.
+
+    Attributes:
+        status: The HTTP status.
+        reason: Its name.
+    """
+
+    def __init__(self, status: int, headers: "Mapping[str, str] | Iterable[tuple[str, str]]" = ()) -> None:
+        """Make a reply; its reason is the usual one."""
+        from http import HTTPStatus
+
+        super().__init__(headers)
+        self.status = status
+        self.reason = HTTPStatus(status).phrase
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor."""
+        return type(self), (self.status, dict(self))
+
+
+class ApiError(KeepsetError, RuntimeError):
+    """The catalog (the Arvados API server, or a local one in its place) refuses a request.
+
+    Args:
+        resp: The reply's `.status` and `.reason`, and its headers as items.
+        content: Its body: JSON whose `errors` say what is wrong.
+        uri: What was asked for.
+
+    Attributes:
+        resp: As given.
+        content: As given.
+        uri: As given.
+        reason: The `errors` of the body, joined; else the reply's reason.
+
+    Example:
+        >>> error = ApiError.of(404, "no such collection")
+        >>> error.resp.status, error.reason, error._get_reason()
+        (404, 'no such collection', 'no such collection')
+    """
+
+    code = "api-error"
+
+    def __init__(self, resp: "_Reply", content: bytes, uri: str | None = None) -> None:
+        """Make the error, with the arguments that `arvados.errors.ApiError` takes."""
+        super().__init__(resp, content, uri)
+        self.resp = resp
+        self.content = content
+        self.uri = uri
+        self.reason = self._get_reason()
+
+    @classmethod
+    def of(cls, status: int, message: str, uri: str | None = None) -> "ApiError":
+        """Make the error of a status and one message, as a server would have sent it."""
+        import json
+
+        body = json.dumps({"errors": [message]}).encode()
+        return cls(_Response(status, {"content-type": "application/json"}), body, uri)
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+        return self.resp.status
+
+    def _get_reason(self) -> str:
+        """Return what is wrong; scripts for the official client call it by this name."""
+        import json
+
+        try:
+            return "; ".join(map(str, json.loads(self.content)["errors"]))
+        except (KeyError, TypeError, ValueError):
+            return self.resp.reason.strip()
+
+    def __str__(self) -> str:
+        """Say what was refused and why."""
+        return f"{self.resp.status} {self.resp.reason}: {self.reason}"
+
+
+class ConflictError(ApiError):
+    """The record is no longer the one that the change was made from; nothing was changed."""
+
+    code = "conflict"
 
 
 class InternalError(KeepsetError, RuntimeError):
