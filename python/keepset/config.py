@@ -1,0 +1,163 @@
+"""Settings: the environment and the settings file, under the names of `arvados.config`.
+
+The file has a line `NAME=VALUE` for each setting. It is read as the Go clients read theirs (`sdk/go/arvados/client.go`,
+`NewClientFromEnv`): space around both sides is dropped, only the first `=` separates, and what is not a setting whose
+name begins with `ARVADOS_` is passed over, so that one odd line does not stop a program. Variables of the environment
+with such names win, one by one.
+
+Settings are read once, when the first is asked for; `initialize` reads them again.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from keepset.errors import ConfigError
+
+__all__ = [
+    "EMPTY_BLOCK_LOCATOR",
+    "KEEP_BLOCK_SIZE",
+    "api_host_and_token",
+    "flag_is_true",
+    "get",
+    "initialize",
+    "load",
+    "settings",
+]
+
+KEEP_BLOCK_SIZE = 2**26
+"""The largest block, in bytes: 64 MiB (the limit of keepstore and of every client)."""
+
+EMPTY_BLOCK_LOCATOR = "d41d8cd98f00b204e9800998ecf8427e+0"
+"""The block of no bytes, which every reader knows without asking."""
+
+_PREFIX = "ARVADOS_"
+_TRUE = {"1", "t", "true", "y", "yes"}
+
+_settings: dict[str, str] | None = None
+
+
+def load(config_file: str | os.PathLike[str]) -> dict[str, str]:
+    """Read one settings file.
+
+    Args:
+        config_file: Its path.
+
+    Returns:
+        The settings in it; the later of two lines for one name counts.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    found = {}
+    for line in Path(config_file).read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+        name, separator, value = line.partition("=")
+        name = name.strip()
+        if separator and name.startswith(_PREFIX):
+            found[name] = value.strip()
+    return found
+
+
+def initialize(
+    config_file: str | os.PathLike[str] | Callable[[str], Iterable[str | os.PathLike[str]]] | None = None,
+) -> None:
+    """Read the settings anew, from a file and from the environment.
+
+    Args:
+        config_file: The file; or a function that is given the name `settings.conf` and answers with the files to try,
+            of which the first that exists is read; or None for the usual places: each folder of
+            `$CONFIGURATION_DIRECTORY`, then `arvados` in `$XDG_CONFIG_HOME` (`~/.config`) and in each of
+            `$XDG_CONFIG_DIRS` (`/etc/xdg`).
+
+    Raises:
+        OSError: A file that is there cannot be read.
+    """
+    global _settings
+    if config_file is None:
+        candidates: Iterable[str | os.PathLike[str]] = _usual_places("settings.conf")
+    elif callable(config_file):
+        candidates = config_file("settings.conf")
+    else:
+        candidates = [config_file]
+    found: dict[str, str] = {}
+    for candidate in candidates:
+        try:
+            found = load(candidate)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        break
+    found.update((name, value) for name, value in os.environ.items() if name.startswith(_PREFIX))
+    _settings = found
+
+
+def settings() -> dict[str, str]:
+    """Return all settings; what is changed in this dictionary counts from then on."""
+    if _settings is None:
+        initialize()
+    assert _settings is not None
+    return _settings
+
+
+def get(key: str, default_val: str | None = None) -> str | None:
+    """Return one setting.
+
+    Args:
+        key: Its name.
+        default_val: What to return when it is not set.
+    """
+    return settings().get(key, default_val)
+
+
+def flag_is_true(key: str, d: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a setting is `1`, `t`, `true`, `y` or `yes`, in capitals or not.
+
+    Args:
+        key: Its name.
+        d: Where to look; None for `settings()`.
+
+    Example:
+        >>> flag_is_true("ARVADOS_API_HOST_INSECURE", {"ARVADOS_API_HOST_INSECURE": "Yes"})
+        True
+    """
+    return (settings() if d is None else d).get(key, "").lower() in _TRUE
+
+
+def api_host_and_token() -> tuple[str, str] | None:
+    """Return the API server's host and the token for it, or None when neither is set.
+
+    Raises:
+        ConfigError: Only one of the two is set.
+    """
+    host, token = get("ARVADOS_API_HOST"), get("ARVADOS_API_TOKEN")
+    if host and token:
+        return host, token
+    if host or token:
+        present, absent = ("HOST", "TOKEN") if host else ("TOKEN", "HOST")
+        raise ConfigError(
+            f"ARVADOS_API_{present} is set, but ARVADOS_API_{absent} is not: set both to use a cluster, in the"
+            " environment or in the settings file, or neither to use a local store"
+        )
+    return None
+
+
+def _usual_places(name: str) -> Iterator[Path]:
+    """List the files to try. Relative folders do not count, as the XDG specification has it."""
+    for folder in _absolute(os.environ.get("CONFIGURATION_DIRECTORY", "")):
+        yield folder / name  # made by systemd for this program alone, so the file is directly in it
+    usual = Path("~/.config").expanduser()
+    home = next(_absolute(os.environ.get("XDG_CONFIG_HOME", "")), usual)
+    if home != usual and (usual / "arvados" / name).exists():
+        import logging
+
+        logging.getLogger("keepset").warning(
+            "XDG_CONFIG_HOME is %s: the settings in %s are not read", home, usual / "arvados" / name
+        )
+    yield home / "arvados" / name
+    for folder in _absolute(os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"):
+        yield folder / "arvados" / name
+
+
+def _absolute(folders: str) -> Iterator[Path]:
+    for folder in folders.split(":"):
+        if Path(folder).is_absolute():
+            yield Path(folder)
