@@ -8,7 +8,8 @@ Example:
     >>> manifest.portable_data_hash
     '83367e8913dcec0bf3fc25ed5a27eacb+49'
 
-Importing this package is cheap: the command line's libraries are loaded by `keepset.cli` alone.
+Importing this package is cheap: the command line's libraries are loaded by `keepset.cli` alone, and what belongs to
+stores (SQLite and so on) when a name of theirs is first used.
 """
 
 from keepset import errors, ranges
@@ -17,6 +18,10 @@ from keepset._core import __version__
 from keepset.locator import KeepLocator
 from keepset.manifest import Manifest, escape, normalize_stream, unescape
 
+TYPE_CHECKING = False  # as in `typing`, which would make the import slower
+if TYPE_CHECKING:
+    from keepset.session import open_store
+
 __all__ = [
     "KeepLocator",
     "Manifest",
@@ -24,9 +29,29 @@ __all__ = [
     "errors",
     "escape",
     "normalize_stream",
+    "open_store",
     "ranges",
     "unescape",
 ]
+
+_LAZY = {"open_store": "keepset.session"}
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """Load the module that has a name when the name is first used."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    """List what is loaded and what would be."""
+    return sorted({*globals(), *_LAZY})
+
 
 if _DEBUG_BUILD:
     # Nobody should measure, or ship, a build that is ten times slower than it looks.
