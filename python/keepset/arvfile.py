@@ -350,7 +350,7 @@ class ArvadosFile:
             sealed = None
             with self.lock:
                 buffer = self._open_buffer()
-                part = view[done : done + BLOCK_SIZE - len(buffer)]
+                part = view[done : done + BLOCK_SIZE - buffer.size]
                 start = manager.append(buffer, part)
                 if start is None:
                     self._buffer = None
@@ -358,7 +358,7 @@ class ArvadosFile:
                 self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
                 done += len(part)
                 self._version += 1
-                if len(buffer) == BLOCK_SIZE:
+                if buffer.size == BLOCK_SIZE:
                     sealed = self._seal()
             if sealed:
                 manager.upload(sealed)
@@ -379,7 +379,7 @@ class ArvadosFile:
             return None
         parts = [part for part in self._tree.read_plan(self._id, 0, self.size()) if part[0] == buffer.cell]
         live = sum(length for _, _, length in parts)
-        if live == len(buffer) or buffer.is_shared:
+        if live == buffer.size or buffer.is_shared:
             return buffer
         manager = self._root._my_block_manager()
         if live == 0:
@@ -400,7 +400,7 @@ class ArvadosFile:
         gap = size - self.size()
         if self._root.packing and gap <= _LITERAL_ZEROS:
             buffer = self._open_buffer()
-            if len(buffer) + gap <= BLOCK_SIZE:
+            if buffer.size + gap <= BLOCK_SIZE:
                 start = self._root._my_block_manager().append(buffer, memoryview(bytes(gap)))
                 if start is not None:
                     self._tree.write(self._id, self.size(), buffer.cell, start, gap)

@@ -65,8 +65,9 @@ class Buffer:
         # The bytes stay here after an upload: they may still be packed.
         self.keeps_bytes = False
 
-    def __len__(self) -> int:
-        """Return the number of bytes."""
+    @property
+    def size(self) -> int:
+        """The number of bytes in memory."""
         return len(self.data or b"")
 
     def where(self) -> Place | None:
@@ -188,34 +189,34 @@ class BlockManager:
         for cell in cells:
             with self.lock:
                 buffer = self._buffers[cell]
-                if buffer.data is None or buffer.pack or buffer.cell in self._small or not len(buffer):
+                if buffer.data is None or buffer.pack or buffer.cell in self._small or not buffer.size:
                     continue
                 if buffer.keeps_bytes:
                     buffer.keeps_bytes, buffer.place = False, None
                 if buffer.place or buffer.future:
                     continue
-                if self._small_size + len(buffer) > BLOCK_SIZE:
+                if self._small_size + buffer.size > BLOCK_SIZE:
                     packs += self._pack()
                 buffer.is_sealed = True
                 self._small[buffer.cell] = buffer
-                self._small_size += len(buffer)
+                self._small_size += buffer.size
         for pack in packs:
             self.upload(pack)
 
     def _forget_small(self, buffer: Buffer) -> None:
         if self._small.pop(buffer.cell, None) is not None:
-            self._small_size -= len(buffer)
+            self._small_size -= buffer.size
 
     def _groups(self) -> Iterator[list[Buffer]]:
         """Divide what waits into blocks, in order of closing."""
         group: list[Buffer] = []
         size = 0
         for buffer in self._small.values():
-            if size + len(buffer) > BLOCK_SIZE:
+            if size + buffer.size > BLOCK_SIZE:
                 yield group
                 group, size = [], 0
             group.append(buffer)
-            size += len(buffer)
+            size += buffer.size
         if group:
             yield group
 
@@ -253,13 +254,13 @@ class BlockManager:
         places: dict[int, Place] = {}
         for group in groups:
             digest = hashlib.md5(usedforsecurity=False)
-            size = sum(map(len, group))
+            size = sum(buffer.size for buffer in group)
             for buffer in group:
                 digest.update(buffer.data or b"")
             offset = 0
             for buffer in group:
                 places[buffer.cell] = Place(f"{digest.hexdigest()}+{size}", offset)
-                offset += len(buffer)
+                offset += buffer.size
         found = []
         for cell in cells:
             buffer = self._buffers.get(cell)
@@ -281,7 +282,7 @@ class BlockManager:
         """Start to upload a buffer, which is not appended to from now on. Waits while the pool is busy."""
         self._slots.acquire()
         with self.lock:
-            if buffer.place or buffer.future or buffer.pack or not len(buffer):
+            if buffer.place or buffer.future or buffer.pack or not buffer.size:
                 self._slots.release()
                 return
             if self._pool is None:
@@ -367,7 +368,7 @@ class BlockManager:
             return [
                 buffer
                 for buffer in self._buffers.values()
-                if buffer.place is None and buffer.pack is None and len(buffer)
+                if buffer.place is None and buffer.pack is None and buffer.size
             ]
 
     def commit_all(self) -> None:
@@ -454,7 +455,7 @@ class BlockManager:
     def __del__(self) -> None:
         """Warn of bytes that are lost."""
         if os.getpid() == self._process and any(
-            buffer.place is None and buffer.pack is None and len(buffer) for buffer in self._buffers.values()
+            buffer.place is None and buffer.pack is None and buffer.size for buffer in self._buffers.values()
         ):
             warnings.warn("a collection with unsaved data was dropped", ResourceWarning, stacklevel=1)
         pool = self._pool

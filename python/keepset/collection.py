@@ -134,6 +134,7 @@ class RichCollectionBase(CollectionBase, Contents):
 
     _root: Collection
     _id: int
+    _tree: Tree
     _callback: Callback | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -143,10 +144,6 @@ class RichCollectionBase(CollectionBase, Contents):
             self._root._pinned[self._id] = self
 
     # Where it is.
-
-    @property
-    def _tree(self) -> Tree:
-        return self._root._tree
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -701,6 +698,10 @@ class Subcollection(RichCollectionBase):
         object.__setattr__(self, "_root", root)
         object.__setattr__(self, "_id", node)
         return self
+
+    @property
+    def _tree(self) -> Tree:  # type: ignore[override]  # the root's
+        return self._root._tree
 
     @property
     def name(self) -> str:
