@@ -1,6 +1,6 @@
 """Types of the compiled engine (crate `keepset-py`)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import BinaryIO, Literal, TypeAlias, final
@@ -286,7 +286,9 @@ class Range:
 class LocatorAndRange:
     """A part of one block."""
 
-    def __new__(cls, locator: str | None, block_size: int, segment_offset: int, segment_size: int) -> LocatorAndRange: ...
+    def __new__(
+        cls, locator: str | None, block_size: int, segment_offset: int, segment_size: int
+    ) -> LocatorAndRange: ...
     @property
     def locator(self) -> str | None: ...
     @property

@@ -142,7 +142,7 @@ class ArvadosFileReader(FileLikeObjectBase):
     def _get(self, offset: int, size: int, num_retries: int | None = None) -> bytes | memoryview:
         """Return bytes, fewer than asked for only at the end of the file."""
         start = offset - self._buffer_start
-        if self._buffer_version == self.arvadosfile._version and 0 <= start and start + size <= len(self._buffer):
+        if self._buffer_version == self.arvadosfile._version and start >= 0 and start + size <= len(self._buffer):
             self._next = offset + size
             return self._buffer[start : start + size]
         retries = self.num_retries if num_retries is None else num_retries

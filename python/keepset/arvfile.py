@@ -544,5 +544,3 @@ def open_file(arvfile: ArvadosFile, mode: str, num_retries: int | None, **text: 
         return binary
     binary._is_wrapped = True
     return io.TextIOWrapper(binary, **text)  # type: ignore[arg-type]  # it is a BufferedIOBase
-
-

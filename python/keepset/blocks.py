@@ -1,7 +1,7 @@
 """Bytes that are being written: buffers, packing, and the queue of uploads.
 
-Each open writer fills a *buffer*, known to the tree by the number of its *cell*. A full buffer is sealed and uploaded by
-a small pool while the program goes on. Small files that are closed wait in order of closing, and are packed together
+Each open writer fills a *buffer*, known to the tree by the number of its *cell*. A full buffer is sealed and uploaded
+by a small pool while the program goes on. Small files that are closed wait in order of closing, and are packed together
 into blocks at the latest when everything is committed, so that the blocks depend on that order only, never on threads.
 
 A buffer ends with a *place*: the locator of the block that has its bytes, and where they start in it. Bytes are let go
@@ -46,7 +46,18 @@ class Place(NamedTuple):
 class Buffer:
     """Bytes in memory, to which bytes are appended until they are stored."""
 
-    __slots__ = ("cell", "data", "error", "future", "is_sealed", "is_shared", "keeps_bytes", "pack", "place", "reported")
+    __slots__ = (
+        "cell",
+        "data",
+        "error",
+        "future",
+        "is_sealed",
+        "is_shared",
+        "keeps_bytes",
+        "pack",
+        "place",
+        "reported",
+    )
 
     def __init__(self) -> None:
         """Make an empty buffer with a cell of its own."""
@@ -111,7 +122,7 @@ class BlockManager:
         self.copies = copies
         self.put_threads = put_threads or self.DEFAULT_PUT_THREADS
         self.num_retries = num_retries
-        self.storage_classes = storage_classes_func or (lambda: [])
+        self.storage_classes = storage_classes_func or (list)
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
         # Small closed files by cell, in order of closing.

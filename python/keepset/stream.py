@@ -54,7 +54,9 @@ class StreamReader:
             files = dict.fromkeys(unescape(token.split(":", 2)[2]) for token in tokens[1 + len(locators) :])
             manifest = Manifest.parse(line + "\n")
             name = unescape(tokens[0])
-            names = [file for file in files if f"{name}/{file}" in manifest and manifest.stat(f"{name}/{file}").is_file()]
+            names = [
+                file for file in files if f"{name}/{file}" in manifest and manifest.stat(f"{name}/{file}").is_file()
+            ]
             streams.append(cls(collection, name, locators, names))
         return streams
 

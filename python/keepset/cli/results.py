@@ -61,7 +61,7 @@ def targets(sources: list[Source], output: str | None, in_place: bool, json: boo
     return [target for _ in sources]
 
 
-def deliver(run: Run, result: Manifest, target: Path | None, array: JsonArray | None, **origin: Any) -> None:  # noqa: ANN401
+def deliver(run: Run, result: Manifest, target: Path | None, array: JsonArray | None, **origin: Any) -> None:
     """Write a manifest where it goes, and with --json tell so; one that goes nowhere is in what is told."""
     if target is not None:
         if not _write(run, result, target):

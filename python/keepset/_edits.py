@@ -1,0 +1,342 @@
+"""What changes a directory of a collection: making, opening, removing, copying and moving."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from keepset import errors
+from keepset._directory import Directory
+from keepset._notify import ADD, DEL, Event, deliver
+from keepset.arvfile import ArvadosFile, open_file
+from keepset.locking import must_be_writable
+from keepset.manifest import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keepset.collection import Collection
+
+__all__ = ["COLLECTION", "FILE", "RichCollectionBase"]
+
+FILE: Literal["file"] = "file"
+"""For `find_or_create`: make a file."""
+COLLECTION: Literal["collection"] = "collection"
+"""For `find_or_create`: make a subcollection."""
+
+Item: TypeAlias = "ArvadosFile | RichCollectionBase"
+
+
+class RichCollectionBase(Directory):
+    """A directory of a collection: the root or a subcollection.
+
+    Iterating gives the names in it, in the order in which they came. `collection[name]` is the file or the
+    subcollection of that name; `find` follows a path.
+    """
+
+    # Making and removing.
+
+    @must_be_writable
+    def find_or_create(self, path: str, create_type: Literal["file", "collection"]) -> Any:
+        """Return the file or subcollection at a path, which is made if it is missing.
+
+        Args:
+            path: From here. With a slash at the end it is a subcollection.
+            create_type: `FILE` or `COLLECTION`: what to make.
+
+        Raises:
+            ArgumentError: A component is `.` or `..`, or `create_type` is none.
+            NotADirectoryError: A file stands where a subcollection is needed.
+        """
+        if create_type not in (FILE, COLLECTION):
+            raise errors.ArgumentError(f"create_type is FILE or COLLECTION, not {create_type!r}")
+        events: list[Event] = []
+        with self.lock:
+            components = self._components(path) if path else []
+            wants_directory = create_type == COLLECTION
+            if components and not components[-1] and len(components) > 1:
+                components.pop()
+                wants_directory = True
+            item = self._root._handle(*self._make(components, wants_directory, events))
+        deliver(events)
+        if isinstance(item, ArvadosFile) and wants_directory:
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+        return item
+
+    def _make(self, components: list[str], wants_directory: bool, events: list[Event]) -> tuple[int, bool]:
+        """Find a node, or make it and the directories on the way. To be called under the lock."""
+        node, is_directory = self._id, True
+        for index, component in enumerate(components):
+            if not component or not is_directory:
+                raise NotADirectoryError(errno.ENOTDIR, "not a directory", "/".join(components))
+            found = self._tree.child(node, component)
+            if found is None:
+                _check_name(component)
+                parent = node
+                is_directory = wants_directory or index < len(components) - 1
+                add = self._tree.add_directory if is_directory else self._tree.add_file
+                node = add(parent, component)
+                collection = self._root._collection(parent)
+                events.append((collection, ADD, component, self._root._handle(node, is_directory)))
+            else:
+                node, is_directory = found
+        return node, is_directory
+
+    def mkdirs(self, path: str) -> Any:
+        """Return the subcollection at a path, which is made, with those on the way, if it is missing."""
+        return self.find_or_create(path, COLLECTION)
+
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        num_retries: int | None = None,
+    ) -> Any:
+        """Open a file, as `open` does.
+
+        Args:
+            path: From here.
+            mode: As for `open`: `r`, `w`, `a` or `x`, with `b` or `t` and `+`. With `w`, `a` and `x` the file can be
+                read as well, and `r+` makes a file that is missing.
+            encoding: For text; UTF-8 if it is None.
+            errors: As for `open`.
+            newline: As for `open`.
+            num_retries: How often a fetch is tried again; None for the collection's number.
+
+        Returns:
+            A binary file object, or an `io.TextIOWrapper` around one.
+
+        Raises:
+            ArgumentError: The mode is none.
+            FileNotFoundError: There is no such file, and the mode does not make one.
+            FileExistsError: There is one, and the mode is `x`.
+            IsADirectoryError: It is a subcollection.
+            OSError: The collection is read-only (`EROFS`).
+        """
+        is_new = _check_mode(mode, text=encoding is not None or errors is not None or newline is not None)
+        if is_new and not self.writable():
+            raise OSError(errno.EROFS, "the collection is read-only")
+        if is_new:
+            with self.lock:
+                if "x" in mode and self.exists(path):
+                    raise FileExistsError(errno.EEXIST, "the file exists", path)
+                arvfile = self.find_or_create(path, FILE)
+        else:
+            arvfile = self.find(path)
+        if arvfile is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        if not isinstance(arvfile, ArvadosFile):
+            raise IsADirectoryError(errno.EISDIR, "is a directory", path)
+        if mode[0] == "w":
+            arvfile.truncate(0)
+        retries = self._root.num_retries if num_retries is None else num_retries
+        kind = mode.replace("b", "").replace("t", "") + ("b" if "b" in mode else "")
+        return open_file(arvfile, kind, retries, encoding=encoding or "utf-8", errors=errors, newline=newline)
+
+    @must_be_writable
+    def remove(self, path: str, recursive: bool = False) -> None:
+        """Remove a file or a subcollection.
+
+        Args:
+            path: From here.
+            recursive: Also a subcollection that is not empty.
+
+        Raises:
+            ArgumentError: The path is empty or `.`.
+            FileNotFoundError: There is nothing there.
+            NotADirectoryError: A file stands where the path needs a directory.
+            OSError: It is a subcollection with something in it (`ENOTEMPTY`).
+        """
+        events: list[Event] = []
+        with self.lock:
+            components = self._components(path)
+            if not components:
+                raise errors.ArgumentError("a collection cannot remove itself: '.'")
+            found = self._lookup(components)
+            if found is None:
+                raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+            node, _ = found
+            if not recursive and self._tree.count(node):
+                raise OSError(errno.ENOTEMPTY, "the subcollection is not empty", path)
+            self._root._remove(node, events)
+        deliver(events)
+
+    def __delitem__(self, p: str) -> None:
+        """Remove a name, with all below it."""
+        if not self.writable():
+            raise OSError(errno.EROFS, "the collection is read-only")
+        events: list[Event] = []
+        with self.lock:
+            found = self._tree.child(self._id, p)
+            if found is None:
+                raise KeyError(p)
+            self._root._remove(found[0], events)
+            events[-1] = (self, DEL, p, None)
+        deliver(events)
+
+    # Copying and moving.
+
+    @must_be_writable
+    def add(self, source_obj: Item, target_name: str, overwrite: bool = False, reparent: bool = False) -> None:
+        """Put a copy of a file or collection here, or (reparent) the thing itself.
+
+        Args:
+            source_obj: The file or collection.
+            target_name: The name that it gets.
+            overwrite: Take the place of what has that name.
+            reparent: Move it instead of copying it.
+
+        Raises:
+            ArgumentError: The name is none, or `source_obj` cannot be moved.
+            FileExistsError: There is such a name, and `overwrite` is false.
+            OSError: A collection would be moved into itself (`EINVAL`).
+        """
+        _check_name(target_name)
+        source = _ours(source_obj, self._root)
+        events: list[Event] = []
+        with _locked(self._root, source._root if reparent else self._root):
+            old = self._tree.child(self._id, target_name)
+            if old is not None and not overwrite:
+                raise FileExistsError(errno.EEXIST, "the name exists", target_name)
+            if old is not None and source._root is self._root and old[0] == source._id:
+                return
+            self._root._take(source, self, target_name, old, reparent, events)
+        deliver(events)
+
+    def _place(
+        self, source: str | Item, target_path: str, source_collection: Any, create: bool
+    ) -> tuple[Item, RichCollectionBase, str]:
+        """Find what to copy or move, the collection it goes to, and its name there."""
+        name = None
+        if isinstance(source, str):
+            origin = self if source_collection is None else _ours(source_collection, self._root)
+            item = origin.find(source)
+            if item is None:
+                raise FileNotFoundError(errno.ENOENT, "no such file or directory", source)
+            name = next((part for part in reversed(source.split("/")) if part not in ("", ".")), "")
+        else:
+            item = source
+        while target_path.startswith("./"):
+            target_path = target_path[2:]
+        directory, _, target_name = ("" if target_path == "." else target_path).rpartition("/")
+        if not target_name and name is None:
+            raise errors.ArgumentError("the target path has no name, and the source is an object: say how to call it")
+        target: Any = self
+        if directory:
+            target = self.find_or_create(directory, COLLECTION) if create else self.find(directory)
+        if target is None:
+            raise FileNotFoundError(errno.ENOENT, "no such directory", directory)
+        if not isinstance(target, RichCollectionBase):
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", directory)
+        target_name = target_name or name or ""
+        inside = target.find(target_name) if target_name else None
+        if isinstance(inside, RichCollectionBase) and name:
+            target, target_name = inside, name
+        return item, target, target_name
+
+    @must_be_writable
+    def copy(
+        self,
+        source: str | Item,
+        target_path: str,
+        source_collection: Any = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Copy a file or a collection.
+
+        Args:
+            source: A path, or the thing itself.
+            target_path: Where the copy goes. A subcollection there gets it under the name it has; missing ones on the
+                way are made. Copying `.` to `` puts all that is in the source here.
+            source_collection: Where a path starts; here, if it is None.
+            overwrite: Take the place of what is there.
+
+        Raises:
+            FileNotFoundError: There is no such source.
+            FileExistsError: There is something at the target, and `overwrite` is false.
+            NotADirectoryError: A file stands where a path needs a directory.
+        """
+        item, target, name = self._place(source, target_path, source_collection, create=True)
+        if name:
+            target.add(item, name, overwrite)
+            return
+        with target.lock:
+            children = _ours(item, self._root).items()
+            clash = next((child for child, _ in children if child in target and not overwrite), None)
+            if clash is not None:
+                raise FileExistsError(errno.EEXIST, "the name exists", clash)
+            for child, child_item in children:
+                target.add(child_item, child, overwrite)
+
+    @must_be_writable
+    def rename(
+        self,
+        source: str | Item,
+        target_path: str,
+        source_collection: Any = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Move a file or a collection. Objects and open files that belong to it stay valid.
+
+        Args:
+            source: A path, or the thing itself.
+            target_path: Where it goes. A subcollection there gets it under the name it has.
+            source_collection: Where a path starts; here, if it is None.
+            overwrite: Take the place of what is there.
+
+        Raises:
+            FileNotFoundError: There is no such source, or no such directory.
+            FileExistsError: There is something at the target, and `overwrite` is false.
+            OSError: The source is read-only (`EROFS`), or would be moved into itself (`EINVAL`).
+        """
+        item, target, name = self._place(source, target_path, source_collection, create=False)
+        if not item.writable():
+            raise OSError(errno.EROFS, "the source collection is read-only")
+        target.add(item, name, overwrite, reparent=True)
+
+
+@contextlib.contextmanager
+def _locked(one: Collection, other: Collection) -> Iterator[None]:
+    """Hold the locks of two roots, which may be the same; that of the older one is taken first."""
+    first, second = sorted((one, other), key=lambda root: root._serial)
+    with first._lock, second._lock:
+        yield
+
+
+def _check_name(name: str) -> None:
+    if name in ("", ".", "..") or "/" in name:
+        raise errors.ArgumentError(f"not a name for a file or a collection: {name!r}")
+
+
+def _check_mode(mode: str, *, text: bool) -> bool:
+    """Check a mode of `open`; return whether it makes a file that is missing."""
+    kind = set(mode)
+    letters = "rwax"
+    valid = (
+        len(kind) == len(mode) and kind <= set("rwaxbt+") and len(kind & set(letters)) == 1 and not {"b", "t"} <= kind
+    )
+    if not valid:
+        raise errors.ArgumentError(f"not a mode of open: {mode!r}")
+    if text and "b" in kind:
+        raise errors.ArgumentError("a binary mode takes no encoding, errors or newline")
+    return "r" not in kind or "+" in kind
+
+
+def _ours(item: Any, root: Collection) -> Any:
+    """Return a file or collection of this library; one of another library is read through its manifest."""
+    if isinstance(item, (ArvadosFile, RichCollectionBase)):
+        return item
+    if not hasattr(item, "manifest_text"):
+        raise errors.ArgumentError(f"neither a file nor a collection: {type(item).__name__}")
+    from keepset.collection import CollectionReader
+
+    reader = CollectionReader(
+        Manifest.parse(item.manifest_text()), api_client=root._api_client, keep_client=root._keep_client
+    )
+    if hasattr(item, "keys"):
+        return reader
+    return next(iter(reader.values()))

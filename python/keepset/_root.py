@@ -1,0 +1,160 @@
+"""What the root of a collection does for all that belongs to it: the table of handles, and moving nodes about."""
+
+from __future__ import annotations
+
+import errno
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from keepset import errors
+from keepset._directory import ROOT
+from keepset._notify import ADD, DEL, MOD, Event
+from keepset.locking import NoopLock
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from keepset._core import Tree
+    from keepset._edits import RichCollectionBase
+    from keepset.arvfile import ArvadosFile
+    from keepset.blocks import BlockManager
+    from keepset.collection import Collection
+
+__all__ = ["Root"]
+
+
+class Root:
+    """The part of `Collection` that the methods of its files and directories call. All under its lock."""
+
+    if TYPE_CHECKING:
+        _tree: Tree
+        _lock: AbstractContextManager[Any]
+
+        def _my_block_manager(self) -> BlockManager: ...
+
+    _handles: dict[int, weakref.KeyedRef[int, Any]]
+    # Handles that stay: a program has put an attribute or a callback on them.
+    _pinned: dict[int, Any]
+    # Files with a buffer that is being filled: it must not go with the handle.
+    _open_files: dict[int, ArvadosFile]
+
+    def _handle(self, node: int, is_directory: bool) -> Any:
+        """Return the object of a node. To be called under the lock."""
+        reference = self._handles.get(node)
+        handle = None if reference is None else reference()
+        if handle is None:
+            if node == ROOT:
+                return self
+            handle = self._new_handle(node, is_directory)
+            self._hold(handle)
+        return handle
+
+    def _collection(self, node: int) -> RichCollectionBase:
+        handle: RichCollectionBase = self._handle(node, True)
+        return handle
+
+    def _hold(self, handle: Any) -> None:
+        """Enter a new handle into the table."""
+        handles = self._handles
+
+        def forget(reference: weakref.KeyedRef[int, Any]) -> None:
+            if handles.get(reference.key) is reference:
+                del handles[reference.key]
+
+        handles[handle._id] = weakref.KeyedRef(handle, forget, handle._id)
+
+    # What the methods above leave to the root. All to be called under the lock.
+
+    def _remove(self, node: int, events: list[Event]) -> None:
+        parent = self._tree.parent(node)
+        collection = self._collection(ROOT if parent is None else parent)
+        name = self._tree.name(node)
+        handle = self._handle(node, self._tree.is_directory(node))
+        object.__setattr__(handle, "_parent_if_detached", collection)
+        self._tree.detach(node)
+        events.append((collection, DEL, name, handle))
+
+    def _take(
+        self,
+        source: Any,
+        target: RichCollectionBase,
+        name: str,
+        old: tuple[int, bool] | None,
+        moves: bool,
+        events: list[Event],
+    ) -> None:
+        """Put a file or collection into a collection of this root."""
+        tree = self._tree
+        origin: Collection = source._root
+        if moves and source._id == ROOT:
+            raise errors.ArgumentError("a root collection cannot be moved; copy it")
+        if moves and origin is self and tree.is_at_or_below(target._id, source._id):
+            raise OSError(errno.EINVAL, "a collection cannot be moved into itself", name)
+        replaced = None
+        if old is not None:
+            replaced = self._handle(*old)
+            if moves and origin is self and tree.is_at_or_below(source._id, old[0]):
+                raise OSError(errno.EINVAL, "a collection cannot take the place of one that it is in", name)
+            copies_below = not moves and origin is self and tree.is_at_or_below(source._id, old[0])
+            if copies_below:
+                source = _detached_copy(source)
+                moves = True
+            self._remove(old[0], [])
+        if moves and origin is self:
+            if tree.parent(source._id) is not None:
+                self._remove(source._id, events)
+            tree.attach(source._id, target._id, name)
+            node = source._id
+        elif origin is self:
+            self._share(source._id)
+            node = tree.copy_within(source._id, target._id, name)
+        else:
+            with origin.lock if not moves else NoopLock():
+                origin._lend_buffers(source, self)
+                snapshot = origin._tree.clone()
+            old_id = source._id
+            node = tree.copy_from(snapshot, old_id, target._id, name)
+            del snapshot
+            if moves:
+                origin._remove(old_id, events)
+                origin._move_handles(old_id, self, node)
+        handle = self._handle(node, tree.is_directory(node))
+        events.append((target, MOD, name, (replaced, handle)) if replaced is not None else (target, ADD, name, handle))
+
+    def _share(self, node: int) -> None:
+        """Note that two files will refer to the bytes in memory of this one."""
+        cells = self._tree.cells_below(node)
+        if cells:
+            manager = self._my_block_manager()
+            for cell in cells:
+                buffer = manager.find(cell)
+                if buffer:
+                    buffer.is_shared = True
+
+    def _lend_buffers(self, item: Any, to: Collection) -> None:
+        """Let another collection refer to the bytes in memory of a file or collection of this one."""
+        self._share(item._id)
+        cells = self._tree.cells_below(item._id)
+        if cells and to is not self:
+            manager = self._my_block_manager()
+            buffers = [buffer for cell in cells if (buffer := manager.find(cell))]
+            buffers += [buffer.pack[0] for buffer in buffers if buffer.pack]
+            to._my_block_manager().adopt(buffers)
+
+    def _move_handles(self, node: int, to: Collection, new_node: int) -> None:
+        """Make the handles at and below a node those of its copy in another collection."""
+        moved = dict(zip(self._tree.descend(node), to._tree.descend(new_node), strict=True))
+        for old_id in [old_id for old_id in self._handles if old_id in moved]:
+            handle = self._handles.pop(old_id)()
+            if handle is not None:
+                object.__setattr__(handle, "_root", to)
+                object.__setattr__(handle, "_id", moved[old_id])
+                to._hold(handle)
+        for table, target in ((self._pinned, to._pinned), (self._open_files, to._open_files)):
+            for old_id in [old_id for old_id in table if old_id in moved]:
+                target[moved[old_id]] = table.pop(old_id)  # type: ignore[attr-defined]
+
+
+def _detached_copy(source: Any) -> Any:
+    """Return a copy of a file or subcollection that is not part of its collection."""
+    return source.clone(source.parent, source.name)
