@@ -110,7 +110,7 @@ wheel-check: wheel ## Install wheel and source distribution into empty environme
 lock: ## Write constraints.txt anew, with today's versions
 	$(PYTHON) -m venv --clear target/lock
 	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --upgrade pip
-	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --group dev --group docs "rich>=13.9" "typer>=0.19"
+	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --group dev --group docs "platformdirs>=4.3" "rich>=13.9" "typer>=0.19"
 	{ echo "# The versions that make installs; written by 'make lock'."; \
 	    target/lock/bin/python -m pip freeze --all --exclude setuptools; } > constraints.txt
 
@@ -120,7 +120,7 @@ $(BIN)/python:
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --group dev rich typer
+	$(BIN)/python -m pip install --quiet --group dev platformdirs rich typer
 	@touch $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/.dev

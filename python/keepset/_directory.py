@@ -147,7 +147,7 @@ class Directory(CollectionBase, Contents):
     @synchronized
     def __getitem__(self, k: str) -> Any:
         """Return the file or subcollection of a name."""
-        found = self._tree.child(self._id, k) if isinstance(k, str) else None
+        found = self._tree.child(self._id, k)
         if found is None:
             raise KeyError(k)
         return self._root._handle(*found)
@@ -170,7 +170,7 @@ class Directory(CollectionBase, Contents):
 
     def keys(self) -> KeysView[str]:
         """Return a view of the names, which follows changes."""
-        return KeysView(self)  # type: ignore[arg-type]  # it has all of a mapping that a view of keys uses
+        return KeysView(self)
 
     @synchronized
     def values(self) -> list[Any]:

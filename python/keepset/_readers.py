@@ -182,7 +182,7 @@ class ArvadosFileReader(FileLikeObjectBase):
 
     def read1(self, size: int = -1) -> bytes:
         """Read at most so many bytes, in one go."""
-        return bytes(self.read(_AHEAD if size is None or size < 0 else size))
+        return bytes(self.read(_AHEAD if size < 0 else size))
 
     @FileLikeObjectBase._before_close
     def peek(self, size: int = 0) -> bytes:
@@ -231,7 +231,7 @@ class ArvadosFileReader(FileLikeObjectBase):
             yield bytes(data)
 
     @FileLikeObjectBase._before_close
-    def readline(self, size: int | None = -1, num_retries: int | None = None) -> bytes:  # type: ignore[override]
+    def readline(self, size: int | None = -1, num_retries: int | None = None) -> bytes:
         r"""Read up to the next newline, that included.
 
         Args:
@@ -267,7 +267,7 @@ class ArvadosFileReader(FileLikeObjectBase):
             raise StopIteration
         return line
 
-    def readlines(self, sizehint: float | None = -1, num_retries: int | None = None) -> list[bytes]:  # type: ignore[override]
+    def readlines(self, sizehint: float | None = -1, num_retries: int | None = None) -> list[bytes]:
         """Read lines.
 
         Args:

@@ -1,32 +1,27 @@
-"""The root of a collection and its record: loading, the text, storing what is in memory, saving."""
+"""The root of a collection: its clients, loading it, its text, and storing what is in memory."""
 
 from __future__ import annotations
 
 import datetime
-import inspect
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._core import Tree
+from keepset._directory import ROOT
 from keepset.blocks import BlockManager
 from keepset.manifest import Manifest, escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
-    from keepset.arvfile import ArvadosFile
-    from keepset.collection import Collection
 
 __all__ = ["Record"]
 
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _LOCATOR = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
 _SIGNED = re.compile(r"\+A[0-9a-f]{40}@[0-9a-f]{8}(\+|$)")
-_ROOT = 0
 _DEFAULT_COPIES = 2
 
 
@@ -35,7 +30,7 @@ class Record:
 
     if TYPE_CHECKING:
         _lock: AbstractContextManager[Any]
-        _open_files: dict[int, ArvadosFile]
+        _open_files: dict[int, Any]
         _handles: dict[int, Any]
         _api_client: Any
         _keep_client: Any
@@ -203,7 +198,7 @@ class Record:
 
     def _release_dead(self, manager: BlockManager) -> None:
         """Forget bytes of files that were removed and that nobody holds."""
-        used = set(self._tree.cells_below(_ROOT))
+        used = set(self._tree.cells_below(ROOT))
         for node in list(self._handles):
             if not self._tree.is_attached(node):
                 used.update(self._tree.cells_below(node))
@@ -214,7 +209,7 @@ class Record:
 
     def _manifest_of(self, node: int, *, only_committed: bool = False) -> Manifest:
         with self._lock:
-            if node == _ROOT and self.committed():
+            if node == ROOT and self.committed():
                 if self._text is not None:
                     return Manifest.parse(self._text)
                 if self._source is not None:
@@ -228,7 +223,7 @@ class Record:
     ) -> str:
         if not only_committed:
             self._commit()
-        if self._text is not None and node == _ROOT and self.committed() and not (strip or normalize):
+        if self._text is not None and node == ROOT and self.committed() and not (strip or normalize):
             return self._text
         manifest = self._manifest_of(node, only_committed=only_committed)
         if normalize:
@@ -240,7 +235,7 @@ class Record:
     def _preview(self, node: int) -> Manifest:
         """Return a manifest as saving would make it, without storing anything."""
         with self._lock:
-            if node == _ROOT and self.committed():
+            if node == ROOT and self.committed():
                 return self._manifest_of(node)
             cells = self._tree.pending_cells()
             settlements = self._my_block_manager().preview(cells) if cells else []
@@ -258,7 +253,7 @@ class Record:
         recorded = (self._api_response or {}).get("portable_data_hash")
         if recorded and self._manifest_locator and self.committed():
             return str(recorded)
-        return self._portable(_ROOT).portable_data_hash
+        return self._portable(ROOT).portable_data_hash
 
     def _settled_tree(self) -> Tree:
         """Return the tree, or a copy in which bytes in memory are named by their hash."""
@@ -281,199 +276,8 @@ class Record:
 
     def _remote_blocks(self) -> bool:
         if self._has_remote_blocks is None:
-            self._has_remote_blocks = any("+R" in block for block in self._preview(_ROOT).blocks())
+            self._has_remote_blocks = any("+R" in block for block in self._preview(ROOT).blocks())
         return self._has_remote_blocks
-
-    # Saving.
-
-    def save(
-        self,
-        properties: dict[str, Any] | None = None,
-        storage_classes: list[str] | None = None,
-        trash_at: datetime.datetime | None = None,
-        merge: bool = True,
-        num_retries: int | None = None,
-        preserve_version: bool = False,
-    ) -> str:
-        """Save to the record that the collection is tied to.
-
-        An unmodified collection sends the given fields only, or nothing.
-
-        Args:
-            properties: New properties of the record.
-            storage_classes: New storage classes of the record.
-            trash_at: When the record goes to the trash.
-            merge: Refuse to overwrite what somebody else has saved in the meantime. False overwrites it.
-            num_retries: How often requests are tried again; None for the collection's number.
-            preserve_version: Make the catalog keep the version before.
-
-        Returns:
-            The manifest.
-
-        Raises:
-            ArgumentError: A field has the wrong type.
-            AssertionError: The collection is tied to no record: use `save_new`.
-            ConflictError: Somebody else has saved the record since it was loaded. Nothing has changed.
-            KeepWriteError: Some blocks could not be stored. Nothing is lost: save again.
-        """
-        body = _fields(properties, storage_classes, trash_at)
-        if not self._has_uuid():
-            raise errors.AssertionError("the collection is tied to no record: save it with save_new()")
-        if preserve_version:
-            body["preserve_version"] = True
-        retries = self.num_retries if num_retries is None else num_retries
-        text, snapshot = self._ready_to_save()
-        if snapshot is not None:
-            body["manifest_text"] = text
-        if body:
-            self._send(
-                lambda collections, **condition: collections.update(
-                    uuid=self._manifest_locator, body=body, **condition
-                ),
-                merge=merge,
-                retries=retries,
-            )
-            if storage_classes is not None:
-                self._storage_classes = storage_classes
-        self._saved(snapshot)
-        return self._text_of(_ROOT, ".", strip=False)
-
-    def save_new(
-        self,
-        name: str | None = None,
-        create_collection_record: bool = True,
-        owner_uuid: str | None = None,
-        properties: dict[str, Any] | None = None,
-        storage_classes: list[str] | None = None,
-        trash_at: datetime.datetime | None = None,
-        ensure_unique_name: bool = False,
-        num_retries: int | None = None,
-        preserve_version: bool = False,
-    ) -> str:
-        """Save to a new record, which the collection is tied to from then on.
-
-        Args:
-            name: The name of the record; one with the time, if it is None.
-            create_collection_record: False stores the blocks and makes no record.
-            owner_uuid: The user or project that the record belongs to.
-            properties: Its properties.
-            storage_classes: Its storage classes.
-            trash_at: When it goes to the trash.
-            ensure_unique_name: Change the name if there is such a record.
-            num_retries: How often requests are tried again; None for the collection's number.
-            preserve_version: Make the catalog keep this version.
-
-        Returns:
-            The manifest.
-
-        Raises:
-            ArgumentError: A field has the wrong type, or there are fields and no record.
-            ApiError: The catalog refuses the record.
-            KeepWriteError: Some blocks could not be stored. Nothing is lost: save again.
-        """
-        body = _fields(properties, storage_classes, trash_at)
-        if body and not create_collection_record:
-            raise errors.ArgumentError(f"without a record there is no place for {', '.join(body)}")
-        retries = self.num_retries if num_retries is None else num_retries
-        if storage_classes is not None:
-            self._storage_classes = storage_classes
-        text, snapshot = self._ready_to_save()
-        if not create_collection_record:
-            return text
-        body["manifest_text"] = text
-        body["name"] = name or time.strftime("New collection %Y-%m-%d %H:%M:%S %Z", time.localtime())
-        if owner_uuid:
-            body["owner_uuid"] = owner_uuid
-        if preserve_version:
-            body["preserve_version"] = True
-        self._send(
-            lambda collections, **_: collections.create(ensure_unique_name=ensure_unique_name, body=body),
-            merge=False,
-            retries=retries,
-        )
-        self._manifest_locator = (self._api_response or {})["uuid"]
-        self._saved(snapshot, force=True)
-        return self._text_of(_ROOT, ".", strip=False)
-
-    def _ready_to_save(self) -> tuple[str, Tree | None]:
-        """Store what is in memory, and return the text to save and the tree that it is of; None if unchanged."""
-        self._commit()
-        with self._lock:
-            snapshot = None if self.committed() else self._tree.clone()
-            manifest = self._manifest_of(_ROOT)
-        return manifest.text, snapshot
-
-    def _send(self, request: Any, *, merge: bool, retries: int) -> None:
-        collections = self._my_api().collections()
-        condition: dict[str, str] = {}
-        etag = (self._api_response or {}).get("etag")
-        # The API has no conditional update; the local catalog has.
-        if merge and etag and "if_match" in inspect.signature(collections.update).parameters:
-            condition = {"if_match": etag}
-        self._remember(request(collections, **condition).execute(num_retries=retries))
-
-    def _saved(self, snapshot: Tree | None, *, force: bool = False) -> None:
-        """Note that a snapshot has been saved; the collection may have changed since."""
-        if snapshot is None and not force:
-            return
-        with self._lock:
-            if snapshot is None or self._tree.is_same(_ROOT, snapshot, _ROOT):
-                text = (self._api_response or {}).get("manifest_text")
-                self._text = text if isinstance(text, str) and text else None
-                if self._text is None and snapshot is not None:
-                    self._source = snapshot.manifest()
-                self._tree.set_committed(_ROOT)
-
-    # The context, and copies.
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Save, unless there was an exception, nothing can be written, or there is no record; end the threads."""
-        try:
-            if exc_type is None and self.writable() and self._has_uuid():
-                self.save()
-        finally:
-            self.stop_threads()
-
-    def _copy_with_record(self) -> Any:
-        copy: Any = self.clone(readonly=not self.writable())  # type: ignore[attr-defined]
-        copy._manifest_locator = self._manifest_locator
-        copy._api_response = self._api_response
-        if self.committed():
-            copy._source, copy._text = self._source, self._text
-            copy._tree.set_committed(_ROOT)
-        return copy
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the manifest, the record and the options; what is in memory is stored first."""
-        text = self._text_of(_ROOT, ".", strip=False)
-        options = {
-            "num_retries": self.num_retries,
-            "replication_desired": self.replication_desired,
-            "storage_classes_desired": self._storage_classes,
-            "put_threads": self.put_threads,
-            "packing": self.packing,
-        }
-        state = (self._manifest_locator, self._api_response, self.committed())
-        return _restore, (type(self), text, options, state)
-
-
-def _restore(
-    kind: type[Collection],
-    text: str,
-    options: dict[str, Any],
-    state: tuple[str | None, dict[str, Any] | None, bool],
-) -> Collection:
-    """Make a collection that was pickled."""
-    collection = kind(Manifest.parse(text), **options)
-    collection._manifest_locator, collection._api_response, committed = state
-    if not committed:
-        collection._tree.set_uncommitted(_ROOT)
-    return collection
 
 
 def _below(text: str, stream_name: str) -> str:
@@ -482,23 +286,3 @@ def _below(text: str, stream_name: str) -> str:
         return text
     prefix = escape(stream_name)
     return "".join(prefix + line[1:] + "\n" for line in text.split("\n") if line)
-
-
-def _fields(
-    properties: dict[str, Any] | None, storage_classes: list[str] | None, trash_at: datetime.datetime | None
-) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    if properties is not None:
-        if not isinstance(properties, dict):
-            raise errors.ArgumentError("properties must be a dict")
-        body["properties"] = properties
-    if storage_classes is not None:
-        if not isinstance(storage_classes, list):
-            raise errors.ArgumentError("storage_classes must be a list of names")
-        body["storage_classes_desired"] = storage_classes
-    if trash_at is not None:
-        if not isinstance(trash_at, datetime.datetime):
-            raise errors.ArgumentError("trash_at must be a datetime")
-        moment = trash_at if trash_at.tzinfo else trash_at.replace(tzinfo=datetime.UTC)
-        body["trash_at"] = moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return body

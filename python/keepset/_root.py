@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from keepset._core import Tree
     from keepset._edits import RichCollectionBase
-    from keepset.arvfile import ArvadosFile
     from keepset.blocks import BlockManager
     from keepset.collection import Collection
 
@@ -31,12 +30,13 @@ class Root:
         _lock: AbstractContextManager[Any]
 
         def _my_block_manager(self) -> BlockManager: ...
+        def _new_handle(self, node: int, is_directory: bool) -> Any: ...
 
     _handles: dict[int, weakref.KeyedRef[int, Any]]
     # Handles that stay: a program has put an attribute or a callback on them.
     _pinned: dict[int, Any]
     # Files with a buffer that is being filled: it must not go with the handle.
-    _open_files: dict[int, ArvadosFile]
+    _open_files: dict[int, Any]
 
     def _handle(self, node: int, is_directory: bool) -> Any:
         """Return the object of a node. To be called under the lock."""
@@ -131,7 +131,7 @@ class Root:
                 if buffer:
                     buffer.is_shared = True
 
-    def _lend_buffers(self, item: Any, to: Collection) -> None:
+    def _lend_buffers(self, item: Any, to: Root) -> None:
         """Let another collection refer to the bytes in memory of a file or collection of this one."""
         self._share(item._id)
         cells = self._tree.cells_below(item._id)
@@ -141,7 +141,7 @@ class Root:
             buffers += [buffer.pack[0] for buffer in buffers if buffer.pack]
             to._my_block_manager().adopt(buffers)
 
-    def _move_handles(self, node: int, to: Collection, new_node: int) -> None:
+    def _move_handles(self, node: int, to: Root, new_node: int) -> None:
         """Make the handles at and below a node those of its copy in another collection."""
         moved = dict(zip(self._tree.descend(node), to._tree.descend(new_node), strict=True))
         for old_id in [old_id for old_id in self._handles if old_id in moved]:
@@ -152,7 +152,7 @@ class Root:
                 to._hold(handle)
         for table, target in ((self._pinned, to._pinned), (self._open_files, to._open_files)):
             for old_id in [old_id for old_id in table if old_id in moved]:
-                target[moved[old_id]] = table.pop(old_id)  # type: ignore[attr-defined]
+                target[moved[old_id]] = table.pop(old_id)
 
 
 def _detached_copy(source: Any) -> Any:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE, deliver
 from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
-from keepset.blocks import BLOCK_SIZE, PACKED_SIZE, BlockManager
+from keepset._writing import WrittenFile
+from keepset.blocks import BlockManager
 from keepset.locator import KeepLocator
 from keepset.locking import NoopLock, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keepset._core import Tree
-    from keepset.blocks import Buffer
     from keepset.collection import Collection, RichCollectionBase
 
 __all__ = [
@@ -44,11 +44,8 @@ __all__ = [
 _BlockManager = BlockManager
 _FileLikeObjectBase = FileLikeObjectBase
 
-_LITERAL_ZEROS = 1 << 16
-"""Gaps up to so many bytes are written as zeros; longer ones refer to the padding block."""
 
-
-class ArvadosFile:
+class ArvadosFile(WrittenFile):
     """A file of a collection: the node in the tree, not a file object.
 
     Args:
@@ -75,7 +72,7 @@ class ArvadosFile:
             root._hold(self)
             for segment in segments:
                 self.add_segment(stream, segment.range_start, segment.range_size)
-        self._parent_if_detached: RichCollectionBase | None = parent
+        self._parent_if_detached = parent
 
     @classmethod
     def _of(cls, root: Collection, node: int) -> ArvadosFile:
@@ -86,10 +83,7 @@ class ArvadosFile:
         return self
 
     fuse_entry: Any = None
-    _parent_if_detached = None
-    _buffer: Buffer | None = None
-    _writers: frozenset[int] = frozenset()
-    _version = 0
+    _parent_if_detached: RichCollectionBase | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute. One that a program adds keeps the handle alive as long as its collection."""
@@ -323,193 +317,6 @@ class ArvadosFile:
         data = b"".join(parts)
         return memoryview(data) if return_memoryview else data
 
-    # Writing.
-
-    @must_be_writable
-    def writeto(self, offset: int, data: bytes | bytearray | memoryview, num_retries: int | None = None) -> None:
-        """Write bytes.
-
-        Args:
-            offset: Where to start; a gap behind the end of the file is filled with zeros.
-            data: The bytes.
-            num_retries: For the sake of 3.2.1: uploads use the collection's number.
-
-        Raises:
-            KeepWriteError: An earlier upload failed. Its bytes are kept; these ones are not written.
-        """
-        view = memoryview(data).cast("B")
-        if not len(view):
-            return
-        manager = self._root._my_block_manager()
-        manager.report()
-        with self.lock:
-            if offset > self.size():
-                self._extend(offset)
-        done = 0
-        while done < len(view):
-            sealed = None
-            with self.lock:
-                buffer = self._open_buffer()
-                part = view[done : done + BLOCK_SIZE - buffer.size]
-                start = manager.append(buffer, part)
-                if start is None:
-                    self._buffer = None
-                    continue
-                self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
-                done += len(part)
-                self._version += 1
-                if buffer.size == BLOCK_SIZE:
-                    sealed = self._seal()
-            if sealed:
-                manager.upload(sealed)
-        deliver([(self.parent, WRITE, self.name, (self, self))])
-
-    def _open_buffer(self) -> Buffer:
-        """Return the buffer that is appended to."""
-        if self._buffer is None:
-            self._buffer = self._root._my_block_manager().buffer()
-            self._root._open_files[self._id] = self
-        return self._buffer
-
-    def _seal(self) -> Buffer | None:
-        """End the current buffer. One that has been overwritten in parts is replaced by one with what is left of it."""
-        buffer, self._buffer = self._buffer, None
-        self._root._open_files.pop(self._id, None)
-        if buffer is None or buffer.data is None:
-            return None
-        parts = [part for part in self._tree.read_plan(self._id, 0, self.size()) if part[0] == buffer.cell]
-        live = sum(length for _, _, length in parts)
-        if live == buffer.size or buffer.is_shared:
-            return buffer
-        manager = self._root._my_block_manager()
-        if live == 0:
-            manager.release(buffer)
-            return None
-        compact = manager.buffer()
-        position = 0
-        for place, offset, length in self._tree.read_plan(self._id, 0, self.size()):
-            if place == buffer.cell:
-                start = manager.append(compact, memoryview(buffer.data)[offset : offset + length]) or 0
-                self._tree.write(self._id, position, compact.cell, start, length)
-            position += length
-        manager.release(buffer)
-        return compact
-
-    def _extend(self, size: int) -> None:
-        """Fill up with zeros. To be called under the lock."""
-        gap = size - self.size()
-        if self._root.packing and gap <= _LITERAL_ZEROS:
-            buffer = self._open_buffer()
-            if buffer.size + gap <= BLOCK_SIZE:
-                start = self._root._my_block_manager().append(buffer, memoryview(bytes(gap)))
-                if start is not None:
-                    self._tree.write(self._id, self.size(), buffer.cell, start, gap)
-                    return
-        padding = self._root._my_block_manager().padding()
-        while gap > 0:
-            length = min(gap, BLOCK_SIZE)
-            self._tree.write(self._id, self.size(), padding, 0, length)
-            gap -= length
-
-    def _truncate(self, size: int) -> None:
-        self._tree.truncate(self._id, size)
-        self._version += 1
-
-    def _changed(self) -> None:
-        self._version += 1
-        self._tree.set_uncommitted(self._id)
-
-    @must_be_writable
-    def truncate(self, size: int) -> None:
-        """Make the file so long: drop what is behind, or fill up with zeros.
-
-        Args:
-            size: In bytes.
-        """
-        with self.lock:
-            if size < self.size():
-                self._truncate(size)
-            elif size > self.size():
-                self._extend(size)
-                self._version += 1
-
-    @must_be_writable
-    def flush(self, sync: bool = True, num_retries: int | None = None) -> None:
-        """Store what is in memory as the file's own block.
-
-        Args:
-            sync: Wait for it.
-            num_retries: For the sake of 3.2.1: uploads use the collection's number.
-
-        Raises:
-            KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
-        """
-        with self.lock:
-            if self.committed():
-                return
-            manager = self._root._my_block_manager()
-            self._seal()
-            cells = self._tree.cells_below(self._id)
-        manager.store(cells, wait=sync)
-        deliver([(self.parent, MOD, self.name, (self, self))])
-
-    def _flush_for_now(self) -> None:
-        """Store what is in memory, but keep it there: a small file will be packed when it is closed."""
-        with self.lock:
-            manager = self._root._my_block_manager()
-            self._seal()
-            cells = self._tree.cells_below(self._id)
-            keeps = self._root.packing and self.size() <= PACKED_SIZE
-        manager.store(cells, keep_bytes=keeps)
-
-    def add_writer(self, writer: object) -> None:
-        """Note that a file object writes to the file.
-
-        Args:
-            writer: The file object.
-        """
-        with self.lock:
-            self._writers |= {id(writer)}
-
-    def _forget_writer(self, writer: object) -> None:
-        with self.lock:
-            self._writers -= {id(writer)}
-
-    def remove_writer(self, writer: object, flush: bool | None) -> None:
-        """Note that a file object does not write any more.
-
-        Args:
-            writer: The file object.
-            flush: Store the file's bytes now as its own block (True), pack them with those of other small files
-                (False), or do what `Collection.packing` says (None).
-
-        Raises:
-            KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
-        """
-        with self.lock:
-            self._forget_writer(writer)
-            if self._writers or self.committed():
-                return
-            packs = self._root.packing if flush is None else not flush
-            manager = self._root._my_block_manager()
-            if packs:
-                self._seal()
-                cells = self._tree.cells_below(self._id)
-                small = self.size() <= PACKED_SIZE
-        if not packs:
-            self.flush()
-            return
-        if small:
-            manager.pack_later(cells)
-        else:
-            manager.store(cells, wait=False)
-        deliver([(self.parent, MOD, self.name, (self, self))])
-        manager.report()
-
-    def closed(self) -> bool:
-        """Return whether no file object writes to the file."""
-        return not self._writers
-
 
 def split(path: str) -> tuple[str, str]:
     """Divide a path into stream name and file name.
@@ -543,4 +350,4 @@ def open_file(arvfile: ArvadosFile, mode: str, num_retries: int | None, **text: 
     if not is_text:
         return binary
     binary._is_wrapped = True
-    return io.TextIOWrapper(binary, **text)  # type: ignore[arg-type]  # it is a BufferedIOBase
+    return io.TextIOWrapper(binary, **text)

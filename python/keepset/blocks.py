@@ -11,90 +11,22 @@ only then; an upload that fails leaves them where they are, is reported once, an
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import threading
 import warnings
 import weakref
 from concurrent import futures
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from keepset import errors
+from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from keepset.keep.base import BlockClient, Data
 
 __all__ = ["BLOCK_SIZE", "PACKED_SIZE", "BlockManager", "Buffer", "Place"]
-
-BLOCK_SIZE = 1 << 26
-"""The largest block, in bytes: 64 MiB."""
-PACKED_SIZE = BLOCK_SIZE // 2
-"""The largest file, in bytes, that is packed together with others."""
-
-_cells = itertools.count(1)
-
-
-class Place(NamedTuple):
-    """Where the bytes of a buffer are stored: a locator, and the offset in its block."""
-
-    locator: str
-    offset: int
-
-
-class Buffer:
-    """Bytes in memory, to which bytes are appended until they are stored."""
-
-    __slots__ = (
-        "cell",
-        "data",
-        "error",
-        "future",
-        "is_sealed",
-        "is_shared",
-        "keeps_bytes",
-        "pack",
-        "place",
-        "reported",
-    )
-
-    def __init__(self) -> None:
-        """Make an empty buffer with a cell of its own."""
-        self.cell = next(_cells)
-        # None once the bytes are in a pack or stored, and nobody needs them here.
-        self.data: bytearray | None = bytearray()
-        self.place: Place | None = None
-        self.pack: tuple[Buffer, int] | None = None
-        self.future: futures.Future[None] | None = None
-        self.error: Exception | None = None
-        self.reported = False
-        # Nothing is appended any more.
-        self.is_sealed = False
-        # Several files refer to the bytes, so that none of them can be left out.
-        self.is_shared = False
-        # The bytes stay here after an upload: they may still be packed.
-        self.keeps_bytes = False
-
-    @property
-    def size(self) -> int:
-        """The number of bytes in memory."""
-        return len(self.data or b"")
-
-    def where(self) -> Place | None:
-        """Return where the bytes are stored, or None if they are not yet."""
-        if self.pack is not None:
-            pack, offset = self.pack
-            return Place(pack.place.locator, pack.place.offset + offset) if pack.place else None
-        return self.place
-
-    def read(self, start: int, length: int) -> bytes | None:
-        """Return bytes, or None if they are not in memory any more."""
-        if self.pack is not None:
-            pack, offset = self.pack
-            return pack.read(offset + start, length)
-        data = self.data
-        return None if data is None else bytes(data[start : start + length])
 
 
 class BlockManager:
@@ -125,9 +57,7 @@ class BlockManager:
         self.storage_classes = storage_classes_func or (list)
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
-        # Small closed files by cell, in order of closing.
-        self._small: dict[int, Buffer] = {}
-        self._small_size = 0
+        self._packer = Packer()
         self._pool: futures.ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(self.put_threads)
         self._last: tuple[str, Data] | None = None
@@ -171,7 +101,7 @@ class BlockManager:
         """Forget a buffer to which nothing refers any more."""
         with self.lock:
             self._buffers.pop(buffer.cell, None)
-            self._forget_small(buffer)
+            self._packer.forget(buffer)
 
     def settlements(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
         """Return (cell, locator, offset) of those cells whose bytes are stored. They will not be packed any more."""
@@ -200,55 +130,23 @@ class BlockManager:
         for cell in cells:
             with self.lock:
                 buffer = self._buffers[cell]
-                if buffer.data is None or buffer.pack or buffer.cell in self._small or not buffer.size:
+                if buffer.data is None or buffer.pack or buffer in self._packer or not buffer.size:
                     continue
                 if buffer.keeps_bytes:
                     buffer.keeps_bytes, buffer.place = False, None
                 if buffer.place or buffer.future:
                     continue
-                if self._small_size + buffer.size > BLOCK_SIZE:
+                if self._packer.size + buffer.size > BLOCK_SIZE:
                     packs += self._pack()
                 buffer.is_sealed = True
-                self._small[buffer.cell] = buffer
-                self._small_size += buffer.size
+                self._packer.add(buffer)
         for pack in packs:
             self.upload(pack)
 
-    def _forget_small(self, buffer: Buffer) -> None:
-        if self._small.pop(buffer.cell, None) is not None:
-            self._small_size -= buffer.size
-
-    def _groups(self) -> Iterator[list[Buffer]]:
-        """Divide what waits into blocks, in order of closing."""
-        group: list[Buffer] = []
-        size = 0
-        for buffer in self._small.values():
-            if size + buffer.size > BLOCK_SIZE:
-                yield group
-                group, size = [], 0
-            group.append(buffer)
-            size += buffer.size
-        if group:
-            yield group
-
     def _pack(self) -> list[Buffer]:
-        """Make packs of all that waits. To be called under the lock."""
-        packs = []
-        for group in self._groups():
-            if len(group) == 1:
-                packs.append(group[0])
-                continue
-            pack = Buffer()
-            data = bytearray()
-            for buffer in group:
-                buffer.pack = (pack, len(data))
-                data += buffer.data or b""
-                buffer.data = None
-            pack.data = data
-            self._buffers[pack.cell] = pack
-            packs.append(pack)
-        self._small.clear()
-        self._small_size = 0
+        """Make blocks of all that waits. To be called under the lock."""
+        packs = self._packer.pack()
+        self._buffers.update((pack.cell, pack) for pack in packs)
         return packs
 
     def preview(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
@@ -261,7 +159,7 @@ class BlockManager:
             Locators without signatures for what is not stored yet.
         """
         with self.lock:
-            groups = list(self._groups())
+            groups = list(self._packer.groups())
         places: dict[int, Place] = {}
         for group in groups:
             digest = hashlib.md5(usedforsecurity=False)
@@ -274,9 +172,9 @@ class BlockManager:
                 offset += buffer.size
         found = []
         for cell in cells:
-            buffer = self._buffers.get(cell)
-            if buffer is not None:
-                place = buffer.where() or places.get(cell) or self._place_in_memory(buffer)
+            known = self._buffers.get(cell)
+            if known is not None:
+                place = known.where() or places.get(cell) or self._place_in_memory(known)
                 found.append((cell, place.locator, place.offset))
         return found
 
@@ -339,11 +237,11 @@ class BlockManager:
             buffers = [self._buffers[cell] for cell in cells]
             for buffer in buffers:
                 if buffer.place is None and buffer.pack is None:
-                    self._forget_small(buffer)
+                    self._packer.forget(buffer)
                     buffer.keeps_bytes = keep_bytes
         buffers = [buffer.pack[0] if buffer.pack else buffer for buffer in buffers]
-        for buffer in buffers:
-            self.upload(buffer)
+        for stored in buffers:
+            self.upload(stored)
         if wait:
             self._wait(buffers)
             self.report(buffers)

@@ -9,7 +9,7 @@ anybody holds it, and none otherwise. The tree itself is the engine's.
 | `CollectionBase`, `Directory` | `_directory` | looking at a directory |
 | `RichCollectionBase` | `_edits` | changing it |
 | `Root` | `_root` | handles, moving nodes about |
-| `Record` | `_record` | loading, text, saving |
+| `Record`, `SavedRecord` | `_record`, `_saving` | loading, text; saving, pickles |
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from keepset._directory import ROOT, CollectionBase
 from keepset._edits import COLLECTION, FILE, RichCollectionBase
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import FileLikeObjectBase
-from keepset._record import Record
 from keepset._root import Root
+from keepset._saving import SavedRecord
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, split
 from keepset.locking import NoopLock, must_be_writable, synchronized
 from keepset.manifest import Manifest
@@ -154,7 +154,7 @@ class Subcollection(RichCollectionBase):
         return copy
 
 
-class Collection(Root, Record, RichCollectionBase):
+class Collection(Root, SavedRecord, RichCollectionBase):
     r"""A collection that can be changed and saved.
 
     Threads may share it: one lock protects it with all its files and subcollections.
@@ -294,11 +294,13 @@ class Collection(Root, Record, RichCollectionBase):
 
     def __copy__(self) -> Collection:
         """Return a clone that stays tied to the record."""
-        return self._copy_with_record()
+        copy: Collection = self._copy_with_record()
+        return copy
 
     def __deepcopy__(self, memo: object) -> Collection:
         """Return a clone that stays tied to the record, with the same clients."""
-        return self._copy_with_record()
+        copy: Collection = self._copy_with_record()
+        return copy
 
 
 class CollectionReader(Collection):

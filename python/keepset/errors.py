@@ -27,12 +27,14 @@ programs to branch on (messages are for people and may change).
     ├── StoreClosedError             ValueError            used after `close`, as with a file
     ├── ApiError                     RuntimeError          the catalog refuses a request
     │   └── ConflictError                                  the record has changed meanwhile
+    ├── AssertionError               AssertionError        saved without a record
     └── InternalError                RuntimeError          a bug in keepset
 
 `ArgumentError`, `SyntaxError`, `ApiError`, `NotFoundError` and the names that begin with `Keep` are those that scripts
 written for `arvados.errors` catch; as there, `SyntaxError` is not the builtin.
 """
 
+import builtins
 import errno
 
 TYPE_CHECKING = False  # as in `typing`, which is not imported here: `import keepset` is to stay light
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ApiError",
     "ArgumentError",
+    "AssertionError",
     "BlockCollisionError",
     "BlockDamagedError",
     "BlockTooLargeError",
@@ -421,6 +424,12 @@ class ConflictError(ApiError):
     """The record is no longer the one that the change was made from; nothing was changed."""
 
     code = "conflict"
+
+
+class AssertionError(KeepsetError, builtins.AssertionError):
+    """Something that must hold does not: a collection is saved that is tied to no record."""
+
+    code = "no-record"
 
 
 class InternalError(KeepsetError, RuntimeError):

@@ -1,0 +1,136 @@
+"""Bytes in memory on their way to a block, and how those of small files come together in one."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent import futures
+
+__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "Buffer", "Packer", "Place"]
+
+BLOCK_SIZE = 1 << 26
+"""The largest block, in bytes: 64 MiB."""
+PACKED_SIZE = BLOCK_SIZE // 2
+"""The largest file, in bytes, that is packed together with others."""
+
+_cells = itertools.count(1)
+
+
+class Place(NamedTuple):
+    """Where the bytes of a buffer are stored: a locator, and the offset in its block."""
+
+    locator: str
+    offset: int
+
+
+class Buffer:
+    """Bytes in memory, to which bytes are appended until they are stored."""
+
+    __slots__ = (
+        "cell",
+        "data",
+        "error",
+        "future",
+        "is_sealed",
+        "is_shared",
+        "keeps_bytes",
+        "pack",
+        "place",
+        "reported",
+    )
+
+    def __init__(self) -> None:
+        """Make an empty buffer with a cell of its own."""
+        self.cell = next(_cells)
+        # None once the bytes are in a pack or stored, and nobody needs them here.
+        self.data: bytearray | None = bytearray()
+        self.place: Place | None = None
+        self.pack: tuple[Buffer, int] | None = None
+        self.future: futures.Future[None] | None = None
+        self.error: Exception | None = None
+        self.reported = False
+        # Nothing is appended any more.
+        self.is_sealed = False
+        # Several files refer to the bytes, so that none of them can be left out.
+        self.is_shared = False
+        # The bytes stay here after an upload: they may still be packed.
+        self.keeps_bytes = False
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in memory."""
+        return len(self.data or b"")
+
+    def where(self) -> Place | None:
+        """Return where the bytes are stored, or None if they are not yet."""
+        if self.pack is not None:
+            pack, offset = self.pack
+            return Place(pack.place.locator, pack.place.offset + offset) if pack.place else None
+        return self.place
+
+    def read(self, start: int, length: int) -> bytes | None:
+        """Return bytes, or None if they are not in memory any more."""
+        if self.pack is not None:
+            pack, offset = self.pack
+            return pack.read(offset + start, length)
+        data = self.data
+        return None if data is None else bytes(data[start : start + length])
+
+
+class Packer:
+    """Small files that have been closed, in order of closing, until there are enough of them for a block."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._waiting: dict[int, Buffer] = {}
+        self.size = 0
+
+    def __contains__(self, buffer: Buffer) -> bool:
+        """Return whether a buffer waits."""
+        return buffer.cell in self._waiting
+
+    def add(self, buffer: Buffer) -> None:
+        """Put a buffer behind the others."""
+        self._waiting[buffer.cell] = buffer
+        self.size += buffer.size
+
+    def forget(self, buffer: Buffer) -> None:
+        """Take a buffer out, if it waits."""
+        if self._waiting.pop(buffer.cell, None) is not None:
+            self.size -= buffer.size
+
+    def groups(self) -> Iterator[list[Buffer]]:
+        """Divide what waits into blocks."""
+        group: list[Buffer] = []
+        size = 0
+        for buffer in self._waiting.values():
+            if size + buffer.size > BLOCK_SIZE:
+                yield group
+                group, size = [], 0
+            group.append(buffer)
+            size += buffer.size
+        if group:
+            yield group
+
+    def pack(self) -> list[Buffer]:
+        """Make one buffer of each group. Nothing waits any more."""
+        packs = []
+        for group in self.groups():
+            if len(group) == 1:
+                packs.append(group[0])
+                continue
+            pack = Buffer()
+            data = bytearray()
+            for buffer in group:
+                buffer.pack = (pack, len(data))
+                data += buffer.data or b""
+                buffer.data = None
+            pack.data = data
+            pack.is_sealed = True
+            packs.append(pack)
+        self._waiting.clear()
+        self.size = 0
+        return packs

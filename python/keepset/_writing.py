@@ -1,0 +1,234 @@
+"""Writing a file of a collection: what becomes of the bytes, from the buffer to the block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from keepset._notify import MOD, WRITE, deliver
+from keepset.blocks import BLOCK_SIZE, PACKED_SIZE
+from keepset.locking import must_be_writable
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from keepset._core import Tree
+    from keepset._edits import RichCollectionBase
+    from keepset.blocks import Buffer
+    from keepset.collection import Collection
+
+__all__ = ["WrittenFile"]
+
+_LITERAL_ZEROS = 1 << 16
+"""Gaps up to so many bytes are written as zeros; longer ones refer to the padding block."""
+
+
+class WrittenFile:
+    """The part of `ArvadosFile` that changes its bytes."""
+
+    if TYPE_CHECKING:
+        _root: Collection
+        _id: int
+
+        @property
+        def _tree(self) -> Tree: ...
+        @property
+        def lock(self) -> AbstractContextManager[Any]: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def parent(self) -> RichCollectionBase: ...
+
+        def writable(self) -> bool: ...
+        def size(self) -> int: ...
+        def committed(self) -> bool: ...
+
+    _buffer: Buffer | None = None
+    # The file objects that write to the file, by `id`: they must not be kept alive by it.
+    _writers: frozenset[int] = frozenset()
+    # Grows with each change, so that readers know when what they have read ahead is out of date.
+    _version = 0
+
+    @must_be_writable
+    def writeto(self, offset: int, data: bytes | bytearray | memoryview, num_retries: int | None = None) -> None:
+        """Write bytes.
+
+        Args:
+            offset: Where to start; a gap behind the end of the file is filled with zeros.
+            data: The bytes.
+            num_retries: For the sake of 3.2.1: uploads use the collection's number.
+
+        Raises:
+            KeepWriteError: An earlier upload failed. Its bytes are kept; these ones are not written.
+        """
+        view = memoryview(data).cast("B")
+        if not len(view):
+            return
+        manager = self._root._my_block_manager()
+        manager.report()
+        with self.lock:
+            if offset > self.size():
+                self._extend(offset)
+        done = 0
+        while done < len(view):
+            sealed = None
+            with self.lock:
+                buffer = self._open_buffer()
+                part = view[done : done + BLOCK_SIZE - buffer.size]
+                start = manager.append(buffer, part)
+                if start is None:
+                    self._buffer = None
+                    continue
+                self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
+                done += len(part)
+                self._version += 1
+                if buffer.size == BLOCK_SIZE:
+                    sealed = self._seal()
+            if sealed:
+                manager.upload(sealed)
+        deliver([(self.parent, WRITE, self.name, (self, self))])
+
+    def _open_buffer(self) -> Buffer:
+        """Return the buffer that is appended to."""
+        if self._buffer is None:
+            self._buffer = self._root._my_block_manager().buffer()
+            self._root._open_files[self._id] = self
+        return self._buffer
+
+    def _seal(self) -> Buffer | None:
+        """End the current buffer. One that has been overwritten in parts is replaced by one with what is left of it."""
+        buffer, self._buffer = self._buffer, None
+        self._root._open_files.pop(self._id, None)
+        if buffer is None or buffer.data is None:
+            return None
+        parts = [part for part in self._tree.read_plan(self._id, 0, self.size()) if part[0] == buffer.cell]
+        live = sum(length for _, _, length in parts)
+        if live == buffer.size or buffer.is_shared:
+            return buffer
+        manager = self._root._my_block_manager()
+        if live == 0:
+            manager.release(buffer)
+            return None
+        compact = manager.buffer()
+        position = 0
+        for place, offset, length in self._tree.read_plan(self._id, 0, self.size()):
+            if place == buffer.cell:
+                start = manager.append(compact, memoryview(buffer.data)[offset : offset + length]) or 0
+                self._tree.write(self._id, position, compact.cell, start, length)
+            position += length
+        manager.release(buffer)
+        return compact
+
+    def _extend(self, size: int) -> None:
+        """Fill up with zeros. To be called under the lock."""
+        gap = size - self.size()
+        if self._root.packing and gap <= _LITERAL_ZEROS:
+            buffer = self._open_buffer()
+            if buffer.size + gap <= BLOCK_SIZE:
+                start = self._root._my_block_manager().append(buffer, memoryview(bytes(gap)))
+                if start is not None:
+                    self._tree.write(self._id, self.size(), buffer.cell, start, gap)
+                    return
+        padding = self._root._my_block_manager().padding()
+        while gap > 0:
+            length = min(gap, BLOCK_SIZE)
+            self._tree.write(self._id, self.size(), padding, 0, length)
+            gap -= length
+
+    def _truncate(self, size: int) -> None:
+        self._tree.truncate(self._id, size)
+        self._version += 1
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._tree.set_uncommitted(self._id)
+
+    @must_be_writable
+    def truncate(self, size: int) -> None:
+        """Make the file so long: drop what is behind, or fill up with zeros.
+
+        Args:
+            size: In bytes.
+        """
+        with self.lock:
+            if size < self.size():
+                self._truncate(size)
+            elif size > self.size():
+                self._extend(size)
+                self._version += 1
+
+    @must_be_writable
+    def flush(self, sync: bool = True, num_retries: int | None = None) -> None:
+        """Store what is in memory as the file's own block.
+
+        Args:
+            sync: Wait for it.
+            num_retries: For the sake of 3.2.1: uploads use the collection's number.
+
+        Raises:
+            KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
+        """
+        with self.lock:
+            if self.committed():
+                return
+            manager = self._root._my_block_manager()
+            self._seal()
+            cells = self._tree.cells_below(self._id)
+        manager.store(cells, wait=sync)
+        deliver([(self.parent, MOD, self.name, (self, self))])
+
+    def _flush_for_now(self) -> None:
+        """Store what is in memory, but keep it there: a small file will be packed when it is closed."""
+        with self.lock:
+            manager = self._root._my_block_manager()
+            self._seal()
+            cells = self._tree.cells_below(self._id)
+            keeps = self._root.packing and self.size() <= PACKED_SIZE
+        manager.store(cells, keep_bytes=keeps)
+
+    def add_writer(self, writer: object) -> None:
+        """Note that a file object writes to the file.
+
+        Args:
+            writer: The file object.
+        """
+        with self.lock:
+            self._writers |= {id(writer)}
+
+    def _forget_writer(self, writer: object) -> None:
+        with self.lock:
+            self._writers -= {id(writer)}
+
+    def remove_writer(self, writer: object, flush: bool | None) -> None:
+        """Note that a file object does not write any more.
+
+        Args:
+            writer: The file object.
+            flush: Store the file's bytes now as its own block (True), pack them with those of other small files
+                (False), or do what `Collection.packing` says (None).
+
+        Raises:
+            KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
+        """
+        with self.lock:
+            self._forget_writer(writer)
+            if self._writers or self.committed():
+                return
+            packs = self._root.packing if flush is None else not flush
+            manager = self._root._my_block_manager()
+            if packs:
+                self._seal()
+                cells = self._tree.cells_below(self._id)
+                small = self.size() <= PACKED_SIZE
+        if not packs:
+            self.flush()
+            return
+        if small:
+            manager.pack_later(cells)
+        else:
+            manager.store(cells, wait=False)
+        deliver([(self.parent, MOD, self.name, (self, self))])
+        manager.report()
+
+    def closed(self) -> bool:
+        """Return whether no file object writes to the file."""
+        return not self._writers
