@@ -57,7 +57,7 @@ pub fn is_same_content(left: &Tree, left_file: NodeId, right: &Tree, right_file:
 }
 
 /// A number that is equal for the same bytes, and hardly ever for others.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Fingerprint([u64; 2]);
 
 /// The fingerprint of a file, valid within this process.

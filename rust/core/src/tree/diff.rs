@@ -6,7 +6,7 @@ use crate::content::{Fingerprint, fingerprint, is_same_content};
 use crate::ids::{Id, NodeId};
 use foldhash::fast::RandomState;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
@@ -262,39 +262,62 @@ fn leaves(tree: &Tree, node: NodeId) -> impl Iterator<Item = NodeId> {
 /// otherwise in order. Empty files are not followed.
 fn find_moves(old: &Tree, new: &Tree, mut changes: Vec<Change>) -> Vec<Change> {
     let hasher = RandomState::default();
-    let is_file = |change: &&mut Change| change.node_kind == NodeKind::File;
-    let mut removed: HashMap<(Fingerprint, u64), VecDeque<NodeId>> = HashMap::new();
-    let mut taken: HashSet<NodeId> = HashSet::new();
-    for change in changes.iter_mut().filter(is_file) {
-        if let (ChangeKind::Removed, Some(node)) = (change.kind, change.old)
-            && old.file_size(node) > 0
-        {
-            let print = fingerprint(old, node);
-            for key in [(print, hasher.hash_one(old.name(node))), (print, 0)] {
-                removed.entry(key).or_default().push_back(node);
+    let leaf = |tree: &Tree, node: NodeId, change| Leaf {
+        content: fingerprint(tree, node),
+        name: hasher.hash_one(tree.name(node)),
+        change,
+    };
+    let (mut removed, mut added) = (Vec::new(), Vec::new());
+    for (index, change) in changes.iter().enumerate() {
+        match *change {
+            Change { kind: ChangeKind::Removed, old: Some(node), .. } if old.file_size(node) > 0 => {
+                removed.push(leaf(old, node, index));
             }
+            Change { kind: ChangeKind::Added, new: Some(node), .. } if new.file_size(node) > 0 => {
+                added.push(leaf(new, node, index));
+            }
+            _ => {}
         }
     }
-    if removed.is_empty() {
-        return changes;
+    let mut moved = join(&mut removed, &mut added, |leaf| (leaf.content, leaf.name));
+    moved.extend(join(&mut removed, &mut added, |leaf| (leaf.content, 0)));
+    let mut is_gone = vec![false; changes.len()];
+    for (from, to) in moved {
+        is_gone[from] = true;
+        changes[to].kind = ChangeKind::Moved;
+        changes[to].old = changes[from].old;
     }
-    for by_name in [true, false] {
-        for change in changes.iter_mut().filter(is_file) {
-            let (ChangeKind::Added, Some(node)) = (change.kind, change.new) else { continue };
-            let name = if by_name { hasher.hash_one(new.name(node)) } else { 0 };
-            let Some(candidates) = removed.get_mut(&(fingerprint(new, node), name)) else { continue };
-            while let Some(source) = candidates.pop_front() {
-                if !taken.contains(&source) && is_same_content(old, source, new, node) {
-                    taken.insert(source);
-                    change.kind = ChangeKind::Moved;
-                    change.old = Some(source);
-                    break;
-                }
-            }
-        }
-    }
-    changes.retain(|change| change.kind != ChangeKind::Removed || change.old.is_none_or(|node| !taken.contains(&node)));
+    let mut is_gone = is_gone.into_iter();
+    changes.retain(|_| !is_gone.next().unwrap_or_default());
     changes
+}
+
+/// A removed or an added file.
+#[derive(Clone, Copy)]
+struct Leaf {
+    content: Fingerprint,
+    name: u64,
+    /// Its place among the changes.
+    change: usize,
+}
+
+/// Pairs of a removed and an added file with the same key, in order, each file in one pair. They are taken out.
+fn join<K: Ord>(removed: &mut Vec<Leaf>, added: &mut Vec<Leaf>, key: impl Fn(&Leaf) -> K) -> Vec<(usize, usize)> {
+    for leaves in [&mut *removed, &mut *added] {
+        leaves.sort_unstable_by_key(|leaf| (key(leaf), leaf.change));
+    }
+    let mut pairs = Vec::new();
+    let mut candidates = removed.iter().peekable();
+    for leaf in &*added {
+        while candidates.next_if(|candidate| key(candidate) < key(leaf)).is_some() {}
+        if let Some(source) = candidates.next_if(|candidate| key(candidate) == key(leaf)) {
+            pairs.push((source.change, leaf.change));
+        }
+    }
+    let is_taken: HashSet<usize, RandomState> = pairs.iter().flat_map(|(from, to)| [*from, *to]).collect();
+    removed.retain(|leaf| !is_taken.contains(&leaf.change));
+    added.retain(|leaf| !is_taken.contains(&leaf.change));
+    pairs
 }
 
 /// A number that is equal for trees that are the same.
