@@ -111,7 +111,7 @@ impl BlockInterner {
     ) {
         let mut hashes = [0; BATCH];
         for batch in new.chunks(BATCH) {
-            if self.blocks.len() + batch.len() > SMALL {
+            if !self.slots.is_empty() || self.blocks.len() + batch.len() > SMALL {
                 for (hash, block) in hashes.iter_mut().zip(batch) {
                     *hash = self.hash(block);
                 }
