@@ -2,6 +2,8 @@
 
 use keepset_core::blocks::{Block, BlockInterner};
 use keepset_core::text::TextRange;
+use keepset_core::{Manifest, Mode, Tree};
+use std::sync::Arc;
 
 /// Blocks that came while there were few went unhashed into a table that had been made large beforehand, and were not
 /// found again: the normal form of a text of 256 KiB or more could list a block twice.
@@ -15,4 +17,16 @@ fn a_block_is_found_again_in_a_table_with_room_to_spare() {
         interner.intern(&[block(number)], |_| &[], |_, id| found.push(id.raw()));
     }
     assert_eq!(found, (0..40).chain(0..40).collect::<Vec<u32>>());
+}
+
+/// The hints were compared although they are not written: one block with two signatures has one to be normal.
+#[test]
+fn a_stripped_text_is_normal_whatever_its_hints_were() {
+    let text = "\
+        ./a acbd18db4cc2f85cedef654fccc4a4d8+3+A0123456789012345678901234567890123456789@00000001 0:3:x\n\
+        ./b acbd18db4cc2f85cedef654fccc4a4d8+3+A0123456789012345678901234567890123456789@00000002 0:3:x\n";
+    let manifest = Manifest::original(Arc::new(Tree::parse(text.into(), Mode::Strict).unwrap()));
+    assert!(!manifest.is_normalized());
+    assert_eq!(manifest.stripped().text(), manifest.normalized().stripped().text());
+    assert!(manifest.stripped().is_normalized());
 }
