@@ -49,9 +49,11 @@ bench: ## Measure against the official client, then the engine alone (release bu
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	$(PYTHON) rust/fuzz/seeds.py
 	@set -e; targets=$$(cargo fuzz list --fuzz-dir rust/fuzz); for target in $$targets; do \
 	    echo "fuzz $$target for $(FUZZ_SECONDS) s"; \
-	    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir rust/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS); \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir rust/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) \
+	        -timeout=10 -max_len=4096 -dict=rust/fuzz/dictionary; \
 	done
 
 docs: $(VENV)/.docs ## Build the site into site/
