@@ -109,3 +109,82 @@ def test_path_errors_survive_copying(
     assert isinstance(again, errors.PathNotFoundError | errors.PathIsADirectoryError | errors.PathNotADirectoryError)
     assert isinstance(again, builtin)
     assert (again.errno, again.strerror, again.filename, again.code) == (number, "no such file", "d/a", code)
+
+
+STORE_ERRORS = [
+    (errors.NotFoundError, FileNotFoundError, errno.ENOENT),
+    (errors.BlockDamagedError, OSError, errno.EIO),
+    (errors.BlockCollisionError, OSError, errno.EIO),
+    (errors.BlockTooLargeError, ValueError, errno.EFBIG),
+    (errors.StoreFullError, OSError, errno.ENOSPC),
+    (errors.StoreReadOnlyError, PermissionError, errno.EACCES),
+    (errors.StoreBusyError, TimeoutError, errno.ETIMEDOUT),
+    (errors.StoreDamagedError, OSError, errno.EIO),
+    (errors.StoreVersionError, OSError, errno.EIO),
+]
+
+
+@pytest.mark.parametrize(("error", "builtin", "number"), STORE_ERRORS)
+@pytest.mark.parametrize("duplicate", [lambda error: error, *DUPLICATES])
+def test_errors_of_stores_are_os_errors_and_survive_copying(
+    error: type[errors.StoreError], builtin: type[Exception], number: int, duplicate: Callable[[Exception], Exception]
+) -> None:
+    again = duplicate(error("what was wrong", path="/a/file"))
+    assert type(again) is error
+    assert isinstance(again, builtin)
+    assert isinstance(again, errors.StoreError | errors.KeepRequestError)
+    assert (again.errno, again.filename, str(again)) == (number, "/a/file", "what was wrong")
+
+
+@pytest.mark.parametrize("error", [errors.StoreFullError, errors.StoreReadOnlyError])
+def test_a_store_that_takes_nothing_is_also_a_failed_write(error: type[errors.StoreError]) -> None:
+    assert issubclass(error, errors.KeepWriteError)
+    assert issubclass(error, errors.StoreError)
+
+
+@pytest.mark.parametrize("duplicate", [lambda error: error, *DUPLICATES])
+def test_errors_of_keep_carry_what_each_request_met(duplicate: Callable[[Exception], Exception]) -> None:
+    met = {"http://one/": TimeoutError("too slow"), "http://two/": errors.ArgumentError("no")}
+    again = duplicate(errors.KeepReadError("could not read", met, label="service"))
+    assert isinstance(again, errors.KeepReadError)
+    assert (again.message, again.label) == ("could not read", "service")
+    assert list(again.request_errors()) == list(met)
+    assert str(again) == (
+        "could not read: service http://one/ raised TimeoutError (too slow);"
+        " service http://two/ raised ArgumentError (no)"
+    )
+    assert errors.KeepRequestError().message == str(errors.KeepRequestError()) == ""
+
+
+@pytest.mark.parametrize("error", [errors.ApiError, errors.ConflictError])
+@pytest.mark.parametrize("duplicate", [lambda error: error, *DUPLICATES])
+def test_api_errors_have_what_scripts_look_at(
+    error: type[errors.ApiError], duplicate: Callable[[Exception], Exception]
+) -> None:
+    again = duplicate(error.of(422, "name is taken", uri="/collections"))
+    assert type(again) is error
+    assert (again.resp.status, again.resp.reason, again.status_code) == (422, "Unprocessable Entity", 422)
+    assert again.reason == again._get_reason() == "name is taken"
+    assert again.content == b'{"errors": ["name is taken"]}'
+    assert again.uri == "/collections"
+    assert str(again) == "422 Unprocessable Entity: name is taken"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"errors": ["a", "b"]}', "a; b"),
+        (b'{"error": "x"}', "Bad Gateway"),
+        (b"<html>", "Bad Gateway"),
+        (b"[]", "Bad Gateway"),
+        (b"\xff", "Bad Gateway"),
+    ],
+)
+def test_the_reason_of_an_api_error_is_the_servers(content: bytes, reason: str) -> None:
+    official = pytest.importorskip("arvados.errors")
+    httplib2 = pytest.importorskip("httplib2")
+    reply = httplib2.Response({"status": 502})
+    reply.reason = "Bad Gateway"
+    assert errors.ApiError(reply, content).reason == reason
+    if content != b"\xff":  # which 3.2.1 cannot read
+        assert official.ApiError(reply, content)._get_reason() in {reason, "Bad Gateway"}

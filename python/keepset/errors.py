@@ -342,6 +342,10 @@ class StoreClosedError(KeepsetError, ValueError):
     code = "store-closed"
 
 
+# Those that a local catalog answers with. Not `http.HTTPStatus`, whose names change with Python.
+_REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Unprocessable Entity"}
+
+
 class _Response(dict[str, str]):
     """The status line and the headers of a reply, in the shape of `httplib2.Response`.
 
@@ -352,11 +356,9 @@ class _Response(dict[str, str]):
 
     def __init__(self, status: int, headers: "Mapping[str, str] | Iterable[tuple[str, str]]" = ()) -> None:
         """Make a reply; its reason is the usual one."""
-        from http import HTTPStatus
-
         super().__init__(headers)
         self.status = status
-        self.reason = HTTPStatus(status).phrase
+        self.reason = _REASONS.get(status, "")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments of this constructor."""
