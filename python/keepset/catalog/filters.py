@@ -246,10 +246,9 @@ def _compare(field: Field, operator: str, value: object, parameters: Parameters)
 def _in(field: Field, operator: str, values: Sequence[object], parameters: Parameters) -> str:
     # One parameter for the whole list, since SQLite limits their number.
     listed = f"(SELECT value FROM json_each({parameters.add(json.dumps([one for one in values if one is not None]))}))"
-    null = f"{field.sql} IS NULL"
-    if operator == "in":
-        return f"{field.sql} IN {listed}" + (f" OR {null}" if None in values else "")
-    return f"{field.sql} NOT IN {listed}" + ("" if None in values else f" OR {null}")
+    null_too = (None in values) == (operator == "in")
+    null = f" OR {field.sql} IS NULL" if null_too else f" AND {field.sql} IS NOT NULL"
+    return f"({field.sql} {operator.upper()} {listed}{null})"
 
 
 def _is_a(field: Field, operand: object, parameters: Parameters) -> str:

@@ -120,9 +120,9 @@ def _statements(script: str) -> list[str]:
     """Cut a script into statements: `executescript` would commit first."""
     statements = []
     rest = ""
-    for line in script.splitlines(keepends=True):
-        rest += line
-        if sqlite3.complete_statement(rest):
+    for piece in script.split(";")[:-1]:
+        rest += f"{piece};"
+        if sqlite3.complete_statement(rest):  # else the semicolon was inside a text, a comment or a trigger
             statements.append(rest)
             rest = ""
     return statements
