@@ -87,7 +87,7 @@ class Store:
             progress: Is called after each block with the bytes done, the bytes in all, and the block's locator.
 
         Returns:
-            What is wrong, as it is found; nothing if all is well.
+            What is wrong; nothing if all is well. Blocks come at the end, with the records that name them.
 
         Raises:
             StoreDamagedError: The catalog cannot be read at all.
