@@ -89,19 +89,14 @@ def check(body: object) -> Changes:
     """
     if not isinstance(body, Mapping):
         raise ApiError.of(400, f"the body must be a dictionary of attributes: {body!r}")
-    attributes = body
-    if "collection" in body:
-        attributes = body["collection"]
-        if not isinstance(attributes, Mapping) or len(body) > 1:
-            others = ", ".join(sorted(str(key) for key in body if key != "collection"))
-            raise ApiError.of(
-                400,
-                "'collection' must be a dictionary of attributes"
-                + (
-                    f", and the local store takes nothing beside it (there is {others}): save a whole manifest"
-                    * bool(others)
-                ),
-            )
+    attributes = body.get("collection", body)
+    if not isinstance(attributes, Mapping):
+        raise ApiError.of(400, f"'collection' must be a dictionary of attributes: {attributes!r}")
+    if attributes is not body and len(body) > 1:
+        others = ", ".join(sorted(str(name) for name in body if name != "collection"))
+        raise ApiError.of(
+            400, f"beside 'collection' there is {others}, which a local store does not take: save a whole manifest"
+        )
     columns: dict[str, Any] = {}
     manifest = None
     trash: dict[str, Any] = {}

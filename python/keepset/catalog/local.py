@@ -192,8 +192,8 @@ class LocalCollections:
             if checked.fixed.get("uuid") is not None:
                 raise ApiError.of(403, "a new collection is given its UUID by the store, and by nobody else")
             names = selected(select, DEFAULT_FIELDS)
-            moment = now()
             with self._database.write() as connection:
+                moment = now()  # of the transaction, for which others may have had to be waited for
                 records.sweep(connection, moment)
                 uuid = records.insert(connection, checked, moment, ensure_unique_name, self._block_exists)
                 return queries.fetch(connection, uuid, names, moment)
@@ -298,8 +298,8 @@ class LocalCollections:
     ) -> Record:
         """Change a record by what a function makes of its present state, all in one transaction."""
         names = selected(select, DEFAULT_FIELDS)
-        moment = now()
         with self._database.write() as connection:
+            moment = now()
             records.sweep(connection, moment)
             row = records.find_current(connection, uuid)
             records.update(
