@@ -11,6 +11,7 @@ import pytest
 from arvados.keep import KeepLocator as Official
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keepset import KeepLocator
 from keepset.errors import ArgumentError
 

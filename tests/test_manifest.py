@@ -170,7 +170,7 @@ class OneByteAtATime(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - as in typeshed
+    def readinto(self, buffer: Any, /) -> int:
         part, self.rest = self.rest[:1], self.rest[1:]
         buffer[: len(part)] = part
         return len(part)

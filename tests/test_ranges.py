@@ -10,6 +10,7 @@ import pytest
 from arvados._internal import streams as official
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keepset.errors import ArgumentError
 from keepset.ranges import LocatorAndRange, Range, first_block, locators_and_ranges, replace_range
 

@@ -8,6 +8,7 @@ import pytest
 from arvados._internal import streams as official
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keepset import normalize_stream
 from keepset.errors import ArgumentError
 from keepset.ranges import LocatorAndRange, Range, locators_and_ranges
@@ -97,7 +98,7 @@ def test_a_mapping_that_changes_meanwhile_does_no_harm() -> None:
         ([part(A, 0, 3, 4)], "segment 0 of 'f': the block has 3 bytes"),
         ([part("x", 0, 3, 4), part("x", 0, 3, 5)], "segment 1 of 'f': the block has 4 bytes"),
         ([part("x", 0, 3, 2**64 - 1), part("y", 0, 3, 2**64 - 1)], r"segment 0 of 'f': .* 2\^64 bytes or more"),
-        ([LocatorAndRange(None, 3, 0, 3)], "segment 0 of 'f': it has no locator"),  # type: ignore[arg-type]
+        ([LocatorAndRange(None, 3, 0, 3)], "segment 0 of 'f': it has no locator"),
     ],
 )
 def test_tokens_that_would_point_at_other_data_are_refused(segments: list[LocatorAndRange], what: str) -> None:

@@ -7,7 +7,6 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -18,6 +17,7 @@ from benches.python.report import RECORD, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -156,11 +156,16 @@ class Measure:
         The first round is the cold one. With `baseline` it is not ours that is timed, but what ours is compared with.
         """
         self.benchmark.group = f"{operation}, {corpus}"
-        prepare = (lambda: (setup(), {})) if setup is not None else None
+        prepare: Callable[[], tuple[Any, dict[str, Any]]] | None = None
+        if setup is not None:
+
+            def prepare() -> tuple[Any, dict[str, Any]]:
+                return setup(), {}
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result: T = self.benchmark.pedantic(function, setup=prepare, rounds=rounds, iterations=1, warmup_rounds=0)
-        seconds: list[float] = self.benchmark.stats.stats.data
+        seconds: list[float] = self.benchmark.stats.stats.data  # type: ignore[union-attr]  # it has just run
         row = self.report.row(operation, corpus)
         if baseline is None:
             row.unit, row.items, row.text_bytes = unit, items, size

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def load(text: str) -> Any:  # noqa: ANN401 (the client has no types)
+def load(text: str) -> Any:
     """Parses a manifest.
 
     A manifest text needs no request, but writing it does ask the API client for the default replication, and comparing
@@ -26,7 +26,7 @@ def load(text: str) -> Any:  # noqa: ANN401 (the client has no types)
     )
 
 
-def files(collection: Any) -> Iterator[tuple[str, int]]:  # noqa: ANN401
+def files(collection: Any) -> Iterator[tuple[str, int]]:
     """Yields path and size of each file, with the loop that the client's cookbook gives."""
     todo = [("", collection)]
     while todo:

@@ -113,7 +113,19 @@ class Report:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Returns the headings and the cells of the table, rows of one operation together."""
-        headings = ["operation", "corpus", "cold", "best", "each", "MB/s", "beside", "takes", "ratio", "target", "verdict"]
+        headings = [
+            "operation",
+            "corpus",
+            "cold",
+            "best",
+            "each",
+            "MB/s",
+            "beside",
+            "takes",
+            "ratio",
+            "target",
+            "verdict",
+        ]
         operations = list(dict.fromkeys(row.operation for row in self.rows.values()))
         rows = sorted(self.rows.values(), key=lambda row: operations.index(row.operation))
         return headings, [self._cells(row) for row in rows]
@@ -167,7 +179,8 @@ class Report:
     def shortfalls(self) -> list[str]:
         """Returns one line for each target that is not met."""
         return [
-            f"{row.operation}, {row.corpus}: {target.bound} {_value(target.metric, target.value)}: {_verdict(target, value)}"
+            f"{row.operation}, {row.corpus}: {target.bound} {_value(target.metric, target.value)}:"
+            f" {_verdict(target, value)}"
             for row in self.rows.values()
             for target, value in row.verdicts()
             if value is None or not target.is_met_by(value)

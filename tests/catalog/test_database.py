@@ -27,7 +27,7 @@ def yes(block: str) -> bool:
     return True
 
 
-def opened(path: Path, **options: Any) -> LocalCatalog:  # noqa: ANN401 - options of the catalog
+def opened(path: Path, **options: Any) -> LocalCatalog:
     return LocalCatalog(path, yes, **options)
 
 
@@ -244,7 +244,7 @@ def test_threads_share_a_catalog(tmp_path: Path) -> None:
     assert not catalog.database._idle
 
 
-def forked(work: Any) -> int:  # noqa: ANN401 - a function without arguments
+def forked(work: Any) -> int:
     """The exit status of a child process that does some work: 0 if it raises nothing."""
     child = os.fork()
     if child == 0:

@@ -26,7 +26,7 @@ def seven(collections: LocalCollections, clock: Clock) -> LocalCollections:
     return collections
 
 
-def names(collections: LocalCollections, **options: Any) -> str:  # noqa: ANN401 - any parameter of the request
+def names(collections: LocalCollections, **options: Any) -> str:
     return "".join(item["name"] for item in collections.list(**options).execute()["items"])
 
 
@@ -64,7 +64,7 @@ def test_orders(seven: LocalCollections, order: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["nosuch", "name up", "name asc desc", "", ["file_names"], "manifest_text", 3, [3]])
-def test_orders_that_are_refused(seven: LocalCollections, order: Any) -> None:  # noqa: ANN401
+def test_orders_that_are_refused(seven: LocalCollections, order: Any) -> None:
     refused(422, seven.list(order=order))
 
 
@@ -127,7 +127,7 @@ def test_the_official_paging_sees_every_record_once(
         made.append(collections.create(body={"name": str(number)}).execute()["uuid"])
         clock.advance(number % 4 // 3)  # several at one moment
 
-    def fetch(**options: Any) -> object:  # noqa: ANN401 - what the official client asks for
+    def fetch(**options: Any) -> object:
         return collections.list(**options | {"limit": 4})
 
     items = list(official.keyset_list_all(fetch, order_key=order_key, ascending=ascending, select=["name"]))

@@ -148,7 +148,7 @@ def test_a_manifest_that_does_not_hold_is_refused(collections: LocalCollections,
     ],
     ids=repr,
 )
-def test_what_cannot_be_is_refused(collections: LocalCollections, status: int, body: Any) -> None:  # noqa: ANN401
+def test_what_cannot_be_is_refused(collections: LocalCollections, status: int, body: Any) -> None:
     refused(status, collections.create(body=body))
     made = collections.create(body={"name": "one"}).execute()
     refused(status, collections.update(uuid=made["uuid"], body=body))

@@ -44,7 +44,7 @@ class Outcome:
         return self.stdout.splitlines()
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - a JSON document
+    def json(self) -> Any:
         """The JSON document on standard output."""
         return json.loads(self.stdout_bytes)
 

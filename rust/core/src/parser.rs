@@ -1,6 +1,6 @@
 //! From a text to a tree.
 //!
-//! One parser serves all readers. `STRICT` adds the checks of the documented grammar; a [`Report`] decides what happens
+//! One parser serves all readers. `STRICT` adds the checks of the documented grammar; a `Report` decides what happens
 //! with a problem: the first one ends a parse, while validation and salvage go on behind it. Going on must not invent
 //! problems: a bad locator makes all positions of its stream unknown, so they are not checked.
 
