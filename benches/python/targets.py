@@ -1,4 +1,4 @@
-"""The figures that issue 3 asks for, all in this one table."""
+"""The figures that are asked for, all in this one table."""
 
 from __future__ import annotations
 
@@ -64,4 +64,17 @@ TARGETS = (
         for step in ("load", "normalize", "strip", "portable_data_hash", "files", "diff")
     ),
     Target("import", (), "milliseconds", "at most", 30),
+    Target("write files of 4 KiB", (), "ratio", "at least", 4),
+    Target("open and read files of 4 KiB", (), "ratio", "at least", 2),
+    Target("iterate over lines", (), "ratio", "at least", 15),
+    Target("random reads of 4 KiB", (), "ratio", "at least", 2),
+    Target("make a collection of 10 files", (), "ratio", "at least", 10),
+    Target("load and walk", (), "ratio", "at least", 5),
+    Target("walk again", (), "ratio", "at least", 0.25),
+    Target("copy directories of 1,000 files", (), "ratio", "at least", 100),
+    Target("copy file by file", (), "ratio", "at least", 5),
+    Target("clone", (), "ratio", "at least", 1000),
+    Target("find", (), "ratio", "at least", 1),
+    Target("rename", (), "ratio", "at least", 1),
+    Target("remove", (), "ratio", "at least", 1),
 )

@@ -39,7 +39,6 @@ class Buffer:
         "keeps_bytes",
         "pack",
         "place",
-        "reported",
     )
 
     def __init__(self) -> None:
@@ -51,7 +50,6 @@ class Buffer:
         self.pack: tuple[Buffer, int] | None = None
         self.future: futures.Future[None] | None = None
         self.error: Exception | None = None
-        self.reported = False
         # Nothing is appended any more.
         self.is_sealed = False
         # Several files refer to the bytes, so that none of them can be left out.

@@ -274,9 +274,12 @@ class Directory(CollectionBase, Contents):
             raise errors.ArgumentError("there is a callback on this collection already")
         self._callback = callback
         self._root._pinned[self._id] = self
+        self._root._listeners += 1
 
     def unsubscribe(self) -> None:
         """Have no function called any more."""
+        if self._callback is not None:
+            self._root._listeners -= 1
         self._callback = None
 
     def notify(self, event: str, collection: Directory, name: str, item: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from keepset import errors
@@ -77,8 +78,9 @@ class RichCollectionBase(Directory):
                 is_directory = wants_directory or index < len(components) - 1
                 add = self._tree.add_directory if is_directory else self._tree.add_file
                 node = add(parent, component)
-                collection = self._root._collection(parent)
-                events.append((collection, ADD, component, self._root._handle(node, is_directory)))
+                if self._root._listeners:
+                    item = self._root._handle(node, is_directory)
+                    events.append((self._root._collection(parent), ADD, component, item))
             else:
                 node, is_directory = found
         return node, is_directory
@@ -131,7 +133,7 @@ class RichCollectionBase(Directory):
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
         if not isinstance(arvfile, ArvadosFile):
             raise IsADirectoryError(errno.EISDIR, "is a directory", path)
-        if mode[0] == "w":
+        if mode[0] == "w" and arvfile.size():
             arvfile.truncate(0)
         retries = self._root.num_retries if num_retries is None else num_retries
         kind = mode.replace("b", "").replace("t", "") + ("b" if "b" in mode else "")
@@ -175,7 +177,7 @@ class RichCollectionBase(Directory):
             if found is None:
                 raise KeyError(p)
             self._root._remove(found[0], events)
-            events[-1] = (self, DEL, p, None)
+            events[:] = [(self, DEL, p, None) for _ in events]
         deliver(events)
 
     # Copying and moving.
@@ -312,6 +314,7 @@ def _check_name(name: str) -> None:
         raise errors.ArgumentError(f"not a name for a file or a collection: {name!r}")
 
 
+@functools.cache
 def _check_mode(mode: str, *, text: bool) -> bool:
     """Check a mode of `open`; return whether it makes a file that is missing."""
     kind = set(mode)

@@ -142,7 +142,7 @@ class ArvadosFileReader(FileLikeObjectBase):
     def _get(self, offset: int, size: int, num_retries: int | None = None) -> bytes | memoryview:
         """Return bytes, fewer than asked for only at the end of the file."""
         start = offset - self._buffer_start
-        if self._buffer_version == self.arvadosfile._version and start >= 0 and start + size <= len(self._buffer):
+        if self._buffer_version == self.arvadosfile._state.version and start >= 0 and start + size <= len(self._buffer):
             self._next = offset + size
             return self._buffer[start : start + size]
         retries = self.num_retries if num_retries is None else num_retries
@@ -150,7 +150,7 @@ class ArvadosFileReader(FileLikeObjectBase):
             data = self.arvadosfile.readfrom(offset, size, retries, return_memoryview=size >= _AHEAD)
             self._next = offset + len(data)
             return data
-        version = self.arvadosfile._version
+        version = self.arvadosfile._state.version
         self._buffer = bytes(self.arvadosfile.readfrom(offset, _AHEAD, retries))
         self._buffer_start, self._buffer_version = offset, version
         data = self._buffer[:size]
@@ -243,7 +243,7 @@ class ArvadosFileReader(FileLikeObjectBase):
         length = 0
         while limit is None or length < limit:
             start = self._position - self._buffer_start
-            if not (self._buffer_version == self.arvadosfile._version and 0 <= start < len(self._buffer)):
+            if not (self._buffer_version == self.arvadosfile._state.version and 0 <= start < len(self._buffer)):
                 self._next = self._position
                 if not self._get(self._position, 1, num_retries):
                     break

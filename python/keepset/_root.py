@@ -12,6 +12,7 @@ from keepset._notify import ADD, DEL, MOD, Event
 from keepset.locking import NoopLock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from keepset._core import Tree
@@ -33,6 +34,9 @@ class Root:
         def _new_handle(self, node: int, is_directory: bool) -> Any: ...
 
     _handles: dict[int, weakref.KeyedRef[int, Any]]
+    _forget: Callable[[weakref.KeyedRef[int, Any]], None]
+    # How many callbacks there are: without any, no event is made.
+    _listeners = 0
     # Handles that stay: a program has put an attribute or a callback on them.
     _pinned: dict[int, Any]
     # Files with a buffer that is being filled: it must not go with the handle.
@@ -40,8 +44,7 @@ class Root:
 
     def _handle(self, node: int, is_directory: bool) -> Any:
         """Return the object of a node. To be called under the lock."""
-        reference = self._handles.get(node)
-        handle = None if reference is None else reference()
+        handle = self._live(node)
         if handle is None:
             if node == ROOT:
                 return self
@@ -55,24 +58,23 @@ class Root:
 
     def _hold(self, handle: Any) -> None:
         """Enter a new handle into the table."""
-        handles = self._handles
+        self._handles[handle._id] = weakref.KeyedRef(handle, self._forget, handle._id)
 
-        def forget(reference: weakref.KeyedRef[int, Any]) -> None:
-            if handles.get(reference.key) is reference:
-                del handles[reference.key]
-
-        handles[handle._id] = weakref.KeyedRef(handle, forget, handle._id)
+    def _live(self, node: int) -> Any:
+        """Return the object of a node if there is one."""
+        reference = self._handles.get(node)
+        return None if reference is None else reference()
 
     # What the methods above leave to the root. All to be called under the lock.
 
     def _remove(self, node: int, events: list[Event]) -> None:
-        parent = self._tree.parent(node)
-        collection = self._collection(ROOT if parent is None else parent)
-        name = self._tree.name(node)
-        handle = self._handle(node, self._tree.is_directory(node))
-        object.__setattr__(handle, "_parent_if_detached", collection)
+        handle = self._handle(node, self._tree.is_directory(node)) if self._listeners else self._live(node)
+        if handle is not None:
+            collection = self._collection(self._tree.parent(node) or ROOT)
+            handle._parent_if_detached = collection
+            if self._listeners:
+                events.append((collection, DEL, self._tree.name(node), handle))
         self._tree.detach(node)
-        events.append((collection, DEL, name, handle))
 
     def _take(
         self,
@@ -92,7 +94,7 @@ class Root:
             raise OSError(errno.EINVAL, "a collection cannot be moved into itself", name)
         replaced = None
         if old is not None:
-            replaced = self._handle(*old)
+            replaced = self._handle(*old) if self._listeners else None
             if moves and origin is self and tree.is_at_or_below(source._id, old[0]):
                 raise OSError(errno.EINVAL, "a collection cannot take the place of one that it is in", name)
             copies_below = not moves and origin is self and tree.is_at_or_below(source._id, old[0])
@@ -118,8 +120,10 @@ class Root:
             if moves:
                 origin._remove(old_id, events)
                 origin._move_handles(old_id, self, node)
-        handle = self._handle(node, tree.is_directory(node))
-        events.append((target, MOD, name, (replaced, handle)) if replaced is not None else (target, ADD, name, handle))
+        if self._listeners:
+            handle = self._handle(node, tree.is_directory(node))
+            event = (MOD, name, (replaced, handle)) if old is not None else (ADD, name, handle)
+            events.append((target, *event))
 
     def _share(self, node: int) -> None:
         """Note that two files will refer to the bytes in memory of this one."""

@@ -16,10 +16,24 @@ if TYPE_CHECKING:
     from keepset.blocks import Buffer
     from keepset.collection import Collection
 
-__all__ = ["WrittenFile"]
+__all__ = ["WritingState", "WrittenFile"]
 
 _LITERAL_ZEROS = 1 << 16
 """Gaps up to so many bytes are written as zeros; longer ones refer to the padding block."""
+
+
+class WritingState:
+    """What writing to a file needs, apart from the handle, whose attributes are watched."""
+
+    __slots__ = ("buffer", "version", "writers")
+
+    def __init__(self) -> None:
+        """Start with nothing written."""
+        self.buffer: Buffer | None = None
+        # Grows with each change, so that readers know when what they have read ahead is out of date.
+        self.version = 0
+        # The file objects that write to the file, by `id`: they must not be kept alive by it.
+        self.writers: set[int] = set()
 
 
 class WrittenFile:
@@ -42,11 +56,7 @@ class WrittenFile:
         def size(self) -> int: ...
         def committed(self) -> bool: ...
 
-    _buffer: Buffer | None = None
-    # The file objects that write to the file, by `id`: they must not be kept alive by it.
-    _writers: frozenset[int] = frozenset()
-    # Grows with each change, so that readers know when what they have read ahead is out of date.
-    _version = 0
+    _state: WritingState
 
     @must_be_writable
     def writeto(self, offset: int, data: bytes | bytearray | memoryview, num_retries: int | None = None) -> None:
@@ -76,27 +86,32 @@ class WrittenFile:
                 part = view[done : done + BLOCK_SIZE - buffer.size]
                 start = manager.append(buffer, part)
                 if start is None:
-                    self._buffer = None
+                    self._state.buffer = None
                     continue
                 self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
                 done += len(part)
-                self._version += 1
+                self._state.version += 1
                 if buffer.size == BLOCK_SIZE:
                     sealed = self._seal()
             if sealed:
                 manager.upload(sealed)
-        deliver([(self.parent, WRITE, self.name, (self, self))])
+        self._tell(WRITE)
+
+    def _tell(self, event: str) -> None:
+        """Tell the callbacks that the bytes have changed. To be called without the lock."""
+        if self._root._listeners:
+            deliver([(self.parent, event, self.name, (self, self))])
 
     def _open_buffer(self) -> Buffer:
         """Return the buffer that is appended to."""
-        if self._buffer is None:
-            self._buffer = self._root._my_block_manager().buffer()
+        if self._state.buffer is None:
+            self._state.buffer = self._root._my_block_manager().buffer()
             self._root._open_files[self._id] = self
-        return self._buffer
+        return self._state.buffer
 
     def _seal(self) -> Buffer | None:
         """End the current buffer. One that has been overwritten in parts is replaced by one with what is left of it."""
-        buffer, self._buffer = self._buffer, None
+        buffer, self._state.buffer = self._state.buffer, None
         self._root._open_files.pop(self._id, None)
         if buffer is None or buffer.data is None:
             return None
@@ -136,10 +151,10 @@ class WrittenFile:
 
     def _truncate(self, size: int) -> None:
         self._tree.truncate(self._id, size)
-        self._version += 1
+        self._state.version += 1
 
     def _changed(self) -> None:
-        self._version += 1
+        self._state.version += 1
         self._tree.set_uncommitted(self._id)
 
     @must_be_writable
@@ -154,7 +169,7 @@ class WrittenFile:
                 self._truncate(size)
             elif size > self.size():
                 self._extend(size)
-                self._version += 1
+                self._state.version += 1
 
     @must_be_writable
     def flush(self, sync: bool = True, num_retries: int | None = None) -> None:
@@ -174,7 +189,7 @@ class WrittenFile:
             self._seal()
             cells = self._tree.cells_below(self._id)
         manager.store(cells, wait=sync)
-        deliver([(self.parent, MOD, self.name, (self, self))])
+        self._tell(MOD)
 
     def _flush_for_now(self) -> None:
         """Store what is in memory, but keep it there: a small file will be packed when it is closed."""
@@ -192,11 +207,11 @@ class WrittenFile:
             writer: The file object.
         """
         with self.lock:
-            self._writers |= {id(writer)}
+            self._state.writers.add(id(writer))
 
     def _forget_writer(self, writer: object) -> None:
         with self.lock:
-            self._writers -= {id(writer)}
+            self._state.writers.discard(id(writer))
 
     def remove_writer(self, writer: object, flush: bool | None) -> None:
         """Note that a file object does not write any more.
@@ -211,7 +226,7 @@ class WrittenFile:
         """
         with self.lock:
             self._forget_writer(writer)
-            if self._writers or self.committed():
+            if self._state.writers or self.committed():
                 return
             packs = self._root.packing if flush is None else not flush
             manager = self._root._my_block_manager()
@@ -226,9 +241,9 @@ class WrittenFile:
             manager.pack_later(cells)
         else:
             manager.store(cells, wait=False)
-        deliver([(self.parent, MOD, self.name, (self, self))])
+        self._tell(MOD)
         manager.report()
 
     def closed(self) -> bool:
         """Return whether no file object writes to the file."""
-        return not self._writers
+        return not self._state.writers

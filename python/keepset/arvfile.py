@@ -11,9 +11,9 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
-from keepset._notify import ADD, DEL, MOD, TOK, WRITE, deliver
+from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
-from keepset._writing import WrittenFile
+from keepset._writing import WritingState, WrittenFile
 from keepset.blocks import BlockManager
 from keepset.locator import KeepLocator
 from keepset.locking import NoopLock, must_be_writable, synchronized
@@ -67,6 +67,7 @@ class ArvadosFile(WrittenFile):
     ) -> None:
         root = parent.root_collection()
         self._root: Collection = root
+        self._state = WritingState()
         with root.lock:
             self._id = root._tree.create(name, False)
             root._hold(self)
@@ -78,8 +79,7 @@ class ArvadosFile(WrittenFile):
     def _of(cls, root: Collection, node: int) -> ArvadosFile:
         """Make the handle of a node."""
         self = cls.__new__(cls)
-        self._root = root
-        self._id = node
+        vars(self).update(_root=root, _id=node, _state=WritingState())
         return self
 
     fuse_entry: Any = None
@@ -195,7 +195,6 @@ class ArvadosFile(WrittenFile):
         Args:
             other: A file of this or of another collection.
         """
-        events: list[Any] = []
         with self.lock:
             other._root._lend_buffers(other, self._root)
             plan = other._tree.read_plan(other._id, 0, other.size())
@@ -203,8 +202,7 @@ class ArvadosFile(WrittenFile):
             for place, offset, length in plan:
                 self._tree.write(self._id, self.size(), place, offset, length)
             self._changed()
-            events.append((self.parent, MOD, self.name, (self, self)))
-        deliver(events)
+        self._tell(MOD)
 
     def clone(self, new_parent: RichCollectionBase, new_name: str) -> ArvadosFile:
         """Return a copy that is not part of any collection yet.

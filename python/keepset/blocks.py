@@ -58,6 +58,8 @@ class BlockManager:
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
         self._packer = Packer()
+        # Whose upload failed without anybody having been told.
+        self._failed: dict[int, Buffer] = {}
         self._pool: futures.ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(self.put_threads)
         self._last: tuple[str, Data] | None = None
@@ -216,7 +218,7 @@ class BlockManager:
         except Exception as error:  # noqa: BLE001  # whatever a client raises is told to whoever writes or saves next
             with self.lock:
                 buffer.error = error
-                buffer.reported = False
+                self._failed[buffer.cell] = buffer
         finally:
             with self.lock:
                 buffer.future = None
@@ -258,11 +260,13 @@ class BlockManager:
         Raises:
             KeepWriteError: Uploads failed; the bytes are kept, and the next commit tries again.
         """
+        if not self._failed:
+            return
         with self.lock:
-            chosen = list(self._buffers.values() if buffers is None else buffers)
-            failed = {str(buffer.cell): buffer for buffer in chosen if buffer.error and not buffer.reported}
+            chosen = self._failed if buffers is None else {buffer.cell: buffer for buffer in buffers}
+            failed = {str(cell): buffer for cell, buffer in self._failed.items() if cell in chosen}
             for buffer in failed.values():
-                buffer.reported = True
+                del self._failed[buffer.cell]
         if failed:
             problems = {self._label(buffer): buffer.error for buffer in failed.values() if buffer.error}
             message = "some blocks could not be stored; their bytes are kept in memory, and saving again tries again"
@@ -292,9 +296,6 @@ class BlockManager:
         for buffer in pending:
             self.upload(buffer)
         self._wait(pending)
-        with self.lock:
-            for buffer in pending:
-                buffer.reported = False
         self.report(pending)
 
     def padding(self) -> str:

@@ -31,7 +31,8 @@ from keepset.manifest import Manifest
 from keepset.stream import StreamReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import weakref
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from keepset._core import Tree
@@ -63,6 +64,16 @@ _FileLikeObjectBase = FileLikeObjectBase
 SynchronizedCollectionBase = RichCollectionBase
 
 _serials = itertools.count()
+
+
+def _forgetter(handles: dict[int, weakref.KeyedRef[int, Any]]) -> Callable[[weakref.KeyedRef[int, Any]], None]:
+    """Return what takes a handle that is gone out of the table. It must not keep the root alive."""
+
+    def forget(reference: weakref.KeyedRef[int, Any]) -> None:
+        if handles.get(reference.key) is reference:
+            del handles[reference.key]
+
+    return forget
 
 
 class _WriterFile(FileLikeObjectBase):
@@ -122,8 +133,7 @@ class Subcollection(RichCollectionBase):
     def _of(cls, root: Collection, node: int) -> Subcollection:
         """Make the handle of a node."""
         self = cls.__new__(cls)
-        object.__setattr__(self, "_root", root)
-        object.__setattr__(self, "_id", node)
+        vars(self).update(_root=root, _id=node)
         return self
 
     @property
@@ -213,7 +223,8 @@ class Collection(Root, SavedRecord, RichCollectionBase):
             _root=self,
             _serial=next(_serials),
             _lock=NoopLock() if self._is_reader else threading.RLock(),
-            _handles={},
+            _handles=(handles := {}),
+            _forget=_forgetter(handles),
             _pinned={},
             _open_files={},
             _api_client=api_client,

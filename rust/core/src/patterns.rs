@@ -31,9 +31,36 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
+/// What the last components of paths must match for the paths to match: a name is looked at before its path, since the
+/// paths of a deep tree add up to the square of its text.
+#[derive(Clone, Debug)]
+struct Names(Option<RegexSet>);
+
+impl Names {
+    /// `last` gives the expression for the last component of each pattern, or `None` where there is no telling.
+    fn new(pattern: &str, last: Option<Vec<String>>) -> Result<Self, PatternError> {
+        last.map(|names| compile(pattern, names)).transpose().map(Self)
+    }
+
+    fn may_match(&self, name: &[u8]) -> bool {
+        self.0.as_ref().is_none_or(|names| names.is_match(&characters(name)))
+    }
+}
+
+/// The expression for the last component of a pattern, unless it may be several components.
+fn last_component(pattern: &str, text: &str, dialect: Dialect) -> Option<String> {
+    let is_hard = text.contains("**") || (dialect == Dialect::Filter && text.contains(['{', '\\']));
+    let last = text.rsplit('/').next().filter(|last| !last.contains([']']) && !is_hard)?;
+    let expression = Translation::new(pattern, dialect).translate(last).ok()?;
+    Some(format!("(?s)^(?:{expression})$"))
+}
+
 /// A pattern for whole paths.
 #[derive(Clone, Debug)]
-pub struct Glob(RegexSet);
+pub struct Glob {
+    paths: RegexSet,
+    names: Names,
+}
 
 impl Glob {
     /// Reads a pattern.
@@ -52,12 +79,19 @@ impl Glob {
             rest = tail;
         }
         let expression = Translation::new(&pattern, Dialect::Glob).translate(rest)?;
-        compile(&pattern, vec![format!("(?s)^(?:{expression})$")]).map(Self)
+        let tail = rest.strip_prefix("**/").unwrap_or(rest);
+        let names = Names::new(&pattern, last_component(&pattern, tail, Dialect::Glob).map(|name| vec![name]))?;
+        Ok(Self { paths: compile(&pattern, vec![format!("(?s)^(?:{expression})$")])?, names })
+    }
+
+    /// Whether a path with this last component can match.
+    pub fn may_match(&self, name: &[u8]) -> bool {
+        self.names.may_match(name)
     }
 
     /// Whether a path matches.
     pub fn matches(&self, path: &[u8]) -> bool {
-        self.0.is_match(&characters(path))
+        self.paths.is_match(&characters(path))
     }
 }
 
@@ -66,6 +100,7 @@ impl Glob {
 pub struct Filters {
     any: RegexSet,
     directories: RegexSet,
+    names: Names,
 }
 
 impl Filters {
@@ -83,6 +118,7 @@ impl Filters {
     pub fn new<'p>(patterns: impl IntoIterator<Item = &'p [u8]>) -> Result<Self, PatternError> {
         let (mut any, mut directories) = (Vec::new(), Vec::new());
         let mut all = String::new();
+        let mut names = Some(Vec::new());
         for pattern in patterns {
             let pattern = characters(pattern);
             let (expressions, rest) = match pattern.strip_suffix('/') {
@@ -97,8 +133,18 @@ impl Filters {
             let expression = Translation::new(&pattern, Dialect::Filter).translate(rest)?;
             expressions.push(format!("(?s){start}(?:{expression})$"));
             all.push_str(&pattern);
+            names = names.zip(last_component(&pattern, rest, Dialect::Filter)).map(|(mut names, name)| {
+                names.push(name);
+                names
+            });
         }
-        Ok(Self { any: compile(&all, any)?, directories: compile(&all, directories)? })
+        let names = Names::new(&all, names)?;
+        Ok(Self { any: compile(&all, any)?, directories: compile(&all, directories)?, names })
+    }
+
+    /// Whether a path with this last component can match by itself.
+    pub fn may_match(&self, name: &[u8]) -> bool {
+        self.names.may_match(name)
     }
 
     /// Whether a path matches by itself; what is below a directory that matches is for the caller to take.
@@ -243,12 +289,22 @@ impl<'p> Translation<'p> {
 mod tests {
     use super::*;
 
+    fn name(path: &str) -> &[u8] {
+        path.rsplit('/').next().unwrap().as_bytes()
+    }
+
     fn glob(pattern: &str, path: &str) -> bool {
-        Glob::new(pattern.as_bytes()).unwrap().matches(path.as_bytes())
+        let glob = Glob::new(pattern.as_bytes()).unwrap();
+        let matches = glob.matches(path.as_bytes());
+        assert!(!matches || glob.may_match(name(path)), "{pattern} {path}");
+        matches
     }
 
     fn filter(pattern: &str, path: &str) -> bool {
-        Filters::new([pattern.as_bytes()]).unwrap().matches(path.as_bytes(), NodeKind::File)
+        let filters = Filters::new([pattern.as_bytes()]).unwrap();
+        let matches = filters.matches(path.as_bytes(), NodeKind::File);
+        assert!(!matches || filters.may_match(name(path)), "{pattern} {path}");
+        matches
     }
 
     #[test]
@@ -304,6 +360,14 @@ mod tests {
         for (pattern, path) in [("/x", "d/x"), ("d/", "d"), ("x", "ax"), ("\\*", "a"), ("{a,b}c", "a")] {
             assert!(!filter(pattern, path), "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn a_name_tells_that_its_path_cannot_match() {
+        assert!(!Glob::new(b"**/*.bam").unwrap().may_match(b"x.txt"));
+        assert!(Glob::new(b"a/**").unwrap().may_match(b"x.txt"));
+        assert!(!Filters::new([&b"*.bam"[..], b"/d/e"]).unwrap().may_match(b"x"));
+        assert!(Filters::new([&b"*.bam"[..], b"{d,e}"]).unwrap().may_match(b"x"));
     }
 
     #[test]

@@ -25,11 +25,12 @@ pub fn subset(source: &Tree, include: Option<&Filters>, exclude: Option<&Filters
         }
         let path = cursor.step(source, node);
         let kind = source.kind(node);
-        if exclude.is_some_and(|exclude| exclude.matches(path, kind)) {
+        let matches = |filters: &Filters| filters.may_match(source.name(node)) && filters.matches(path, kind);
+        if exclude.is_some_and(matches) {
             next = source.after(node, Tree::ROOT, false);
             continue;
         }
-        if included_until.is_some() || include.is_some_and(|include| include.matches(path, kind)) {
+        if included_until.is_some() || include.is_some_and(matches) {
             // Directories come with what is in them: one that the filters empty goes.
             if source.child_count(node) == 0 {
                 copy.node(node);

@@ -653,7 +653,7 @@ impl PyManifest {
             let mut found = Vec::new();
             for node in self.tree().descend(Tree::ROOT) {
                 let path = cursor.step(self.tree(), node);
-                if glob.matches(path) {
+                if glob.may_match(self.tree().name(node)) && glob.matches(path) {
                     found.push(path.to_vec());
                 }
             }

@@ -1,0 +1,293 @@
+"""The object model beside the official client's, each on a Keep in memory: the same code with another import."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benches import corpora
+from benches.python.conftest import scaled
+from keepset.collection import Collection, RichCollectionBase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benches.python.conftest import Measure
+
+OURS = "keepset"
+OFFICIAL = "3.2.1"
+over_both = pytest.mark.parametrize(
+    "library", [OURS, pytest.param(OFFICIAL, marks=pytest.mark.official)], indirect=True
+)
+
+
+class MemoryKeep:
+    """A Keep client whose blocks are in a dictionary."""
+
+    num_retries = 0
+    num_prefetch_threads = 0
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, bytes] = {}
+
+    def get(self, locator: str, **_: object) -> bytes:
+        return self.blocks[locator[:32]]
+
+    def get_from_cache(self, locator: str) -> bytes | None:
+        return self.blocks.get(locator[:32])
+
+    def block_prefetch(self, locator: str) -> None:
+        pass
+
+    def put(self, data: bytes, *_: object, **__: object) -> str:
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        self.blocks[digest] = bytes(data)
+        return f"{digest}+{len(data)}"
+
+
+class Library:
+    """One of the two libraries."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.keep = MemoryKeep()
+        self.collection_class: Any = Collection
+        self.directory_class: type = RichCollectionBase
+        if name == OFFICIAL:
+            official = pytest.importorskip("arvados.collection")
+            self.collection_class, self.directory_class = official.Collection, official.RichCollectionBase
+
+    def collection(self, text: str | None = None) -> Any:
+        """Makes a collection."""
+        api = SimpleNamespace(_rootDesc={}, keep=self.keep)
+        settings = {"ARVADOS_API_HOST": "api.invalid"}
+        return self.collection_class(text, api_client=api, keep_client=self.keep, num_retries=0, apiconfig=settings)
+
+    def walk(self, collection: Any) -> int:
+        """Touches every object."""
+        count = 0
+        todo = [collection]
+        while todo:
+            directory = todo.pop()
+            for name in directory:
+                item = directory[name]
+                count += 1
+                if isinstance(item, self.directory_class):
+                    todo.append(item)
+        return count
+
+
+@pytest.fixture
+def library(request: pytest.FixtureRequest) -> Library:
+    """The library that a test runs on."""
+    return Library(request.param)
+
+
+@pytest.fixture
+def compare(library: Library, measure: Measure) -> Callable[..., Any]:
+    """Times a function for the library of the test."""
+
+    def run(operation: str, function: Callable[..., Any], *, corpus: str = "collections", **options: Any) -> Any:
+        official = {"baseline": OFFICIAL} if library.name == OFFICIAL else {}
+        gc.collect()
+        return measure(operation, corpus, function, rounds=options.pop("rounds", 5), **official, **options)
+
+    return run
+
+
+def filled(library: Library, files: int, size: int) -> Any:
+    """Returns a stored collection of files of random bytes."""
+    collection = library.collection()
+    generator = random.Random(files)
+    for number in range(files):
+        with collection.open(f"{number % 100}/{number}", "wb") as file:
+            file.write(generator.randbytes(size))
+    return library.collection(collection.manifest_text())
+
+
+@over_both
+def test_write_small_files(library: Library, compare: Callable[..., Any]) -> None:
+    files = scaled(10_000, 10)
+    data = [number.to_bytes(4, "big") * 1024 for number in range(files)]
+
+    def write() -> Any:
+        collection = library.collection()
+        for number, content in enumerate(data):
+            with collection.open(f"{number % 100}/{number}", "wb") as file:
+                file.write(content)
+        collection.manifest_text()
+        return collection
+
+    collection = compare("write files of 4 KiB", write, rounds=3, items=files, unit="file")
+    blocks = {block.split("+")[0] for block in collection.manifest_text().split() if "+" in block}
+    assert (len(blocks) < files / 100) == (library.name == OURS)
+    collection.stop_threads()
+
+
+@over_both
+def test_read_small_files(library: Library, compare: Callable[..., Any]) -> None:
+    files = scaled(10_000, 10)
+    collection = filled(library, files, 4096)
+
+    def read() -> int:
+        total = 0
+        for number in range(files):
+            with collection.open(f"{number % 100}/{number}", "rb") as file:
+                total += len(file.read())
+        return total
+
+    assert compare("open and read files of 4 KiB", read, items=files, unit="file") == files * 4096
+
+
+@over_both
+def test_lines(library: Library, compare: Callable[..., Any]) -> None:
+    lines = scaled(200_000, 100)
+    collection = library.collection()
+    with collection.open("lines", "w") as file:
+        file.writelines(f"{number} some words to make a line\n" for number in range(lines))
+    collection = library.collection(collection.manifest_text())
+
+    def read() -> int:
+        with collection.open("lines", "r") as file:
+            return sum(1 for _ in file)
+
+    assert compare("iterate over lines", read, rounds=3, items=lines, unit="line") == lines
+
+
+@over_both
+def test_random_reads(library: Library, compare: Callable[..., Any]) -> None:
+    size = scaled(1 << 26, 1 << 20)
+    collection = library.collection()
+    with collection.open("data", "wb") as file:
+        file.write(random.Random(1).randbytes(size))
+    collection = library.collection(collection.manifest_text())
+    offsets = [random.Random(2).randrange(size - 4096) for _ in range(20_000)]
+
+    def read() -> int:
+        total = 0
+        with collection.open("data", "rb") as file:
+            for offset in offsets:
+                file.seek(offset)
+                total += len(file.read(4096))
+        return total
+
+    assert compare("random reads of 4 KiB", read, items=len(offsets), unit="read") == len(offsets) * 4096
+
+
+@over_both
+def test_sequential_reads(library: Library, compare: Callable[..., Any]) -> None:
+    size = scaled(1 << 28, 1 << 20)
+    collection = library.collection()
+    with collection.open("data", "wb") as file:
+        file.write(random.Random(1).randbytes(size))
+    collection = library.collection(collection.manifest_text())
+
+    def read() -> int:
+        with collection.open("data", "rb") as file:
+            return sum(len(chunk) for chunk in iter(lambda: file.read(1 << 20), b""))
+
+    assert compare("read a file from end to end", read, rounds=3, size=size) == size
+
+
+@over_both
+def test_make_small_collections(library: Library, compare: Callable[..., Any]) -> None:
+    texts = [text.decode() for text in corpora.small_manifests(scaled(2000, 10))]
+    made = compare(
+        "make a collection of 10 files",
+        lambda: [library.collection(text) for text in texts],
+        items=len(texts),
+        unit="collection",
+    )
+    assert all(len(collection) for collection in made)
+
+
+@over_both
+def test_walk(library: Library, compare: Callable[..., Any]) -> None:
+    text = corpora.many_directories(scaled(100), 1000).decode()
+
+    def load_and_walk() -> int:
+        return library.walk(library.collection(text))
+
+    count = compare("load and walk", load_and_walk, rounds=3, unit="object", items=scaled(100) * 1001)
+    collection = library.collection(text)
+    assert library.walk(collection) == count
+
+
+@over_both
+def test_walk_again(library: Library, compare: Callable[..., Any]) -> None:
+    collection = library.collection(corpora.many_directories(scaled(100), 1000).decode())
+    library.walk(collection)
+    compare("walk again", lambda: library.walk(collection), unit="object", items=scaled(100) * 1001)
+
+
+@over_both
+def test_copy_directories(library: Library, compare: Callable[..., Any]) -> None:
+    source = library.collection(corpora.many_directories(scaled(100), 1000).decode())
+    names = list(source)
+
+    def copy(target: Any) -> Any:
+        for name in names:
+            target.copy(name, name, source_collection=source)
+        return target
+
+    target = compare("copy directories of 1,000 files", copy, setup=lambda: (library.collection(),), rounds=3)
+    assert len(target) == len(names)
+
+
+@over_both
+def test_copy_files(library: Library, compare: Callable[..., Any]) -> None:
+    source = library.collection(corpora.one_directory(scaled(20_000, 100)).decode())["one"]
+    names = list(source)[:5000]
+
+    def copy(target: Any) -> Any:
+        for name in names:
+            target.copy(name, name, source_collection=source)
+        return target
+
+    target = compare("copy file by file", copy, setup=lambda: (library.collection(),), items=len(names), unit="file")
+    assert len(target) == len(names)
+
+
+@over_both
+def test_clone(library: Library, compare: Callable[..., Any]) -> None:
+    collection = library.collection(corpora.many_directories(scaled(100), 1000).decode())
+    clone = compare("clone", collection.clone)
+    assert len(clone) == len(collection)
+
+
+def find(collection: Any, name: str) -> None:
+    """Finds a file."""
+    collection.find(f"one/{name}")
+
+
+def rename(collection: Any, name: str) -> None:
+    """Moves a file."""
+    collection.rename(f"one/{name}", f"one/{name}.new")
+
+
+def remove(collection: Any, name: str) -> None:
+    """Removes a file."""
+    collection.remove(f"one/{name}")
+
+
+@over_both
+@pytest.mark.parametrize("operation", [find, rename, remove])
+def test_one_path(library: Library, compare: Callable[..., Any], operation: Callable[[Any, str], None]) -> None:
+    text = corpora.one_directory(scaled(20_000, 100)).decode()
+    names = list(library.collection(text)["one"])[:1000]
+
+    def fresh() -> tuple[Any]:
+        collection = library.collection(text)
+        collection.find("one/x")  # whatever is made on the first question
+        return (collection,)
+
+    def run(collection: Any) -> None:
+        for name in names:
+            operation(collection, name)
+
+    compare(operation.__name__, run, setup=fresh, items=len(names), unit="path")
