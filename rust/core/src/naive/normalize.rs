@@ -3,7 +3,7 @@
 use super::escape::{escape, order};
 use super::manifest::{Block, Manifest, Span, require};
 
-/// Twin of [`crate::normalize::Normalizer`].
+/// Twin of the writer in [`crate::normalize`].
 pub fn normalize(manifest: &Manifest, strip: bool) -> Vec<u8> {
     let tree = &manifest.tree;
     let mut text = Vec::new();

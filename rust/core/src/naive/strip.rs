@@ -1,8 +1,8 @@
-//! The slow twin of [`crate::strip`](mod@crate::strip).
+//! The slow twin of [`crate::strip`].
 
 use super::manifest::read_locator;
 
-/// Twin of [`crate::strip::strip`]: the locators behind the name of each stream are cut down to digest and size.
+/// The locators behind the name of each stream are cut down to digest and size.
 pub fn strip(text: &[u8]) -> Vec<u8> {
     let lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(strip_line).collect();
     lines.join(&b'\n')
