@@ -104,8 +104,10 @@ impl Comparison<'_> {
                 }
             }
         }
+        // The walk meets pairs in the order of the old directory; the table adds its own behind them.
+        let in_old_order = old_rest.is_empty();
         self.pair_up(old_rest, new_rest);
-        self.sort(old_directory);
+        self.sort(old_directory, in_old_order);
     }
 
     #[inline]
@@ -154,7 +156,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn sort(&mut self, old_directory: NodeId) {
+    fn sort(&mut self, old_directory: NodeId, in_old_order: bool) {
         let (old, new) = (self.old, self.new);
         let name = |difference: Difference| match difference {
             Difference::Removed(node) | Difference::Modified(node, _) => old.name(node),
@@ -162,7 +164,7 @@ impl Comparison<'_> {
         };
         self.files.sort_by(|left, right| name_order(name(*left), name(*right)));
         let are_all_pairs = self.directories.iter().all(|step| matches!(step, Step::Pair(..)));
-        if !are_all_pairs || !old.lists_directories_in_order(old_directory) {
+        if !in_old_order || !are_all_pairs || !old.lists_directories_in_order(old_directory) {
             let name = |step: &Step| match *step {
                 Step::Pair(node, _) => old.name(node),
                 Step::Difference(difference) => name(difference),

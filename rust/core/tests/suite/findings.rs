@@ -2,6 +2,7 @@
 
 use keepset_core::blocks::{Block, BlockInterner};
 use keepset_core::text::TextRange;
+use keepset_core::tree::diff::diff;
 use keepset_core::{Manifest, Mode, Tree};
 use std::sync::Arc;
 
@@ -29,4 +30,16 @@ fn a_stripped_text_is_normal_whatever_its_hints_were() {
     assert!(!manifest.is_normalized());
     assert_eq!(manifest.stripped().text(), manifest.normalized().stripped().text());
     assert!(manifest.stripped().is_normalized());
+}
+
+/// A directory that the walk through both trees had passed over came behind those that it met.
+#[test]
+fn differences_in_directories_come_by_name_however_the_directories_are_found() {
+    let tree = |text: &'static str| Tree::parse(text.into(), Mode::Strict).unwrap();
+    let old =
+        tree(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:f 0:1:d/x\n./h acbd18db4cc2f85cedef654fccc4a4d8+3 0:1:x\n");
+    let new =
+        tree(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:2:d/x 0:3:f\n./h acbd18db4cc2f85cedef654fccc4a4d8+3 0:2:x\n");
+    let paths: Vec<_> = diff(&old, &new).iter().map(|change| new.path(change.new.unwrap())).collect();
+    assert_eq!(paths, [b"d/x", b"h/x"]);
 }
