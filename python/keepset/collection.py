@@ -219,11 +219,12 @@ class Collection(Root, SavedRecord, RichCollectionBase):
     ) -> None:
         if storage_classes_desired is not None and not isinstance(storage_classes_desired, list):
             raise errors.ArgumentError("storage_classes_desired must be a list of names")
+        handles: dict[int, weakref.KeyedRef[int, Any]] = {}
         vars(self).update(
             _root=self,
             _serial=next(_serials),
             _lock=NoopLock() if self._is_reader else threading.RLock(),
-            _handles=(handles := {}),
+            _handles=handles,
             _forget=_forgetter(handles),
             _pinned={},
             _open_files={},
