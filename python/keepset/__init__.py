@@ -20,9 +20,12 @@ from keepset.manifest import Manifest, escape, normalize_stream, unescape
 
 TYPE_CHECKING = False  # as in `typing`, which would make the import slower
 if TYPE_CHECKING:
+    from keepset.collection import Collection, CollectionReader
     from keepset.session import open_store
 
 __all__ = [
+    "Collection",
+    "CollectionReader",
     "KeepLocator",
     "Manifest",
     "__version__",
@@ -34,7 +37,11 @@ __all__ = [
     "unescape",
 ]
 
-_LAZY = {"open_store": "keepset.session"}
+_LAZY = {
+    "Collection": "keepset.collection",
+    "CollectionReader": "keepset.collection",
+    "open_store": "keepset.session",
+}
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 

@@ -235,8 +235,6 @@ class Record:
     def _preview(self, node: int) -> Manifest:
         """Return a manifest as saving would make it, without storing anything."""
         with self._lock:
-            if node == ROOT and self.committed():
-                return self._manifest_of(node)
             cells = self._tree.pending_cells()
             settlements = self._my_block_manager().preview(cells) if cells else []
             return self._tree.manifest(node, settlements)
