@@ -34,6 +34,7 @@ class Buffer:
         "data",
         "error",
         "future",
+        "is_overwritten",
         "is_sealed",
         "is_shared",
         "keeps_bytes",
@@ -50,6 +51,8 @@ class Buffer:
         self.pack: tuple[Buffer, int] | None = None
         self.future: futures.Future[None] | None = None
         self.error: Exception | None = None
+        # Not all of the bytes may be in use: some may have been written over, or cut off.
+        self.is_overwritten = False
         # Nothing is appended any more.
         self.is_sealed = False
         # Several files refer to the bytes, so that none of them can be left out.

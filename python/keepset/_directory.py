@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import KeysView
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from keepset.locking import synchronized
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
@@ -105,28 +104,6 @@ class Directory(CollectionBase, Contents):
             return []
         return path.split("/")
 
-    def _lookup(self, components: Iterable[str]) -> tuple[int, bool] | None:
-        """Find a node, and whether it is a directory.
-
-        Raises:
-            NotADirectoryError: A file stands where the path needs a directory, or a component is empty.
-        """
-        node, is_directory = self._id, True
-        components = list(components)
-        if len(components) > 1 and not components[-1]:
-            components = [*components[:-1], "."]
-        for component in components:
-            if not component or not is_directory:
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", "/".join(components))
-            if component == ".":
-                continue
-            found = self._tree.child(node, component)
-            if found is None:
-                return None
-            node, is_directory = found
-        return node, is_directory
-
-    @synchronized
     def find(self, path: str) -> Any:
         """Return the file or subcollection at a path, or None.
 
@@ -137,20 +114,25 @@ class Directory(CollectionBase, Contents):
             ArgumentError: The path is empty.
             NotADirectoryError: A file stands where the path needs a directory, or the path begins with a slash.
         """
-        found = self._lookup(self._components(path))
-        return None if found is None else self._root._handle(*found)
+        if not path:
+            raise errors.ArgumentError("the path must not be empty")
+        root = self._root
+        with root._lock:
+            found = self._tree.find(self._id, path)
+            return None if found is None else root._handle(*found)
 
     def exists(self, path: str) -> bool:
         """Return whether there is anything at a path."""
         return self.find(path) is not None
 
-    @synchronized
     def __getitem__(self, k: str) -> Any:
         """Return the file or subcollection of a name."""
-        found = self._tree.child(self._id, k)
-        if found is None:
-            raise KeyError(k)
-        return self._root._handle(*found)
+        root = self._root
+        with root._lock:
+            found = root._tree.child(self._id, k)
+            if found is None:
+                raise KeyError(k)
+            return root._handle(*found)
 
     def __contains__(self, k: object) -> bool:
         """Return whether there is such a name here."""

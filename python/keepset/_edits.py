@@ -158,7 +158,7 @@ class RichCollectionBase(Directory):
             components = self._components(path)
             if not components:
                 raise errors.ArgumentError("a collection cannot remove itself: '.'")
-            found = self._lookup(components)
+            found = self._tree.find(self._id, path)
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
             node, _ = found

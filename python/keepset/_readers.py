@@ -92,6 +92,8 @@ class ArvadosFileReader(FileLikeObjectBase):
         self._buffer_version = -1
         # Where a sequential reader would go on.
         self._next = 0
+        # The part of the file that was read last, if it is in one stored block: start, end, version, bytes.
+        self._segment: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -145,8 +147,14 @@ class ArvadosFileReader(FileLikeObjectBase):
         if self._buffer_version == self.arvadosfile._state.version and start >= 0 and start + size <= len(self._buffer):
             self._next = offset + size
             return self._buffer[start : start + size]
+        segment = self._segment
+        if segment[0] <= offset and offset + size <= segment[1] and segment[2] == self.arvadosfile._state.version:
+            self._next = offset + size
+            return segment[3][offset - segment[0] : offset + size - segment[0]]
         retries = self.num_retries if num_retries is None else num_retries
         if size >= _AHEAD or offset != self._next:
+            if size < _AHEAD:
+                self._segment = self.arvadosfile._segment(offset, retries)
             data = self.arvadosfile.readfrom(offset, size, retries, return_memoryview=size >= _AHEAD)
             self._next = offset + len(data)
             return data
@@ -266,6 +274,27 @@ class ArvadosFileReader(FileLikeObjectBase):
         if not line:
             raise StopIteration
         return line
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines from the position on, which follows them."""
+        while True:
+            start = self._position
+            lines = bytes(self._get(start, _AHEAD)).split(b"\n")
+            rest = lines.pop()  # the start of the next line
+            for text in lines:
+                line = text + b"\n"
+                self._position += len(line)
+                expected = self._position
+                yield line
+                if self._position != expected:  # the caller has read or moved on
+                    break
+            else:
+                if lines and rest:
+                    continue
+                line = self.readline()
+                if not line:
+                    return
+                yield line
 
     def readlines(self, sizehint: float | None = -1, num_retries: int | None = None) -> list[bytes]:
         """Read lines.

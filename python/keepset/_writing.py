@@ -56,7 +56,8 @@ class WrittenFile:
         def size(self) -> int: ...
         def committed(self) -> bool: ...
 
-    _state: WritingState
+    # Shared by all files that nothing is written to; `_touch` gives one of its own.
+    _state = WritingState()
 
     @must_be_writable
     def writeto(self, offset: int, data: bytes | bytearray | memoryview, num_retries: int | None = None) -> None:
@@ -88,14 +89,22 @@ class WrittenFile:
                 if start is None:
                     self._state.buffer = None
                     continue
+                if offset + done < self.size():
+                    buffer.is_overwritten = True
                 self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
                 done += len(part)
-                self._state.version += 1
+                self._touch().version += 1
                 if buffer.size == BLOCK_SIZE:
                     sealed = self._seal()
             if sealed:
                 manager.upload(sealed)
         self._tell(WRITE)
+
+    def _touch(self) -> WritingState:
+        """Return the state that belongs to this file alone."""
+        if "_state" not in vars(self):
+            vars(self)["_state"] = WritingState()
+        return self._state
 
     def _tell(self, event: str) -> None:
         """Tell the callbacks that the bytes have changed. To be called without the lock."""
@@ -104,17 +113,23 @@ class WrittenFile:
 
     def _open_buffer(self) -> Buffer:
         """Return the buffer that is appended to."""
-        if self._state.buffer is None:
-            self._state.buffer = self._root._my_block_manager().buffer()
+        state = self._touch()
+        if state.buffer is None:
+            state.buffer = self._root._my_block_manager().buffer()
             self._root._open_files[self._id] = self
-        return self._state.buffer
+        return state.buffer
 
     def _seal(self) -> Buffer | None:
         """End the current buffer. One that has been overwritten in parts is replaced by one with what is left of it."""
-        buffer, self._state.buffer = self._state.buffer, None
-        self._root._open_files.pop(self._id, None)
-        if buffer is None or buffer.data is None:
+        buffer = self._state.buffer
+        if buffer is None:
             return None
+        self._state.buffer = None
+        self._root._open_files.pop(self._id, None)
+        if buffer.data is None:
+            return None
+        if not buffer.is_overwritten:
+            return buffer
         parts = [part for part in self._tree.read_plan(self._id, 0, self.size()) if part[0] == buffer.cell]
         live = sum(length for _, _, length in parts)
         if live == buffer.size or buffer.is_shared:
@@ -151,10 +166,12 @@ class WrittenFile:
 
     def _truncate(self, size: int) -> None:
         self._tree.truncate(self._id, size)
-        self._state.version += 1
+        if self._state.buffer is not None:
+            self._state.buffer.is_overwritten = True
+        self._touch().version += 1
 
     def _changed(self) -> None:
-        self._state.version += 1
+        self._touch().version += 1
         self._tree.set_uncommitted(self._id)
 
     @must_be_writable
@@ -169,7 +186,7 @@ class WrittenFile:
                 self._truncate(size)
             elif size > self.size():
                 self._extend(size)
-                self._state.version += 1
+                self._touch().version += 1
 
     @must_be_writable
     def flush(self, sync: bool = True, num_retries: int | None = None) -> None:
@@ -207,7 +224,7 @@ class WrittenFile:
             writer: The file object.
         """
         with self.lock:
-            self._state.writers.add(id(writer))
+            self._touch().writers.add(id(writer))
 
     def _forget_writer(self, writer: object) -> None:
         with self.lock:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
-from keepset._writing import WritingState, WrittenFile
+from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager
 from keepset.locator import KeepLocator
 from keepset.locking import NoopLock, must_be_writable, synchronized
@@ -67,7 +67,6 @@ class ArvadosFile(WrittenFile):
     ) -> None:
         root = parent.root_collection()
         self._root: Collection = root
-        self._state = WritingState()
         with root.lock:
             self._id = root._tree.create(name, False)
             root._hold(self)
@@ -79,7 +78,9 @@ class ArvadosFile(WrittenFile):
     def _of(cls, root: Collection, node: int) -> ArvadosFile:
         """Make the handle of a node."""
         self = cls.__new__(cls)
-        vars(self).update(_root=root, _id=node, _state=WritingState())
+        attributes = vars(self)
+        attributes["_root"] = root
+        attributes["_id"] = node
         return self
 
     fuse_entry: Any = None
@@ -281,6 +282,17 @@ class ArvadosFile(WrittenFile):
         self.set_committed()
 
     # Reading.
+
+    def _segment(self, offset: int, num_retries: int | None) -> tuple[int, int, int, memoryview]:
+        """Return the part of the file around a byte: start, end, version, bytes; nothing if it is not in one block."""
+        version = self._state.version
+        with self.lock:
+            found = self._tree.segment_at(self._id, offset)
+        if found is None or isinstance(found[1], int):
+            return 0, 0, -1, memoryview(b"")
+        start, place, block_offset, length = found
+        data = self._root._my_block_manager().read(place, block_offset, length, num_retries)
+        return start, start + length, version, memoryview(data)
 
     def readfrom(
         self,

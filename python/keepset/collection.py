@@ -133,7 +133,9 @@ class Subcollection(RichCollectionBase):
     def _of(cls, root: Collection, node: int) -> Subcollection:
         """Make the handle of a node."""
         self = cls.__new__(cls)
-        vars(self).update(_root=root, _id=node)
+        attributes = vars(self)
+        attributes["_root"] = root
+        attributes["_id"] = node
         return self
 
     @property

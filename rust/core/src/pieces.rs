@@ -142,6 +142,20 @@ pub fn advance(piece: &Piece, distance: u64, starts: &[u64]) -> (EntryId, u32) {
     (EntryId::from_index(entry), (target - starts[entry]) as u32)
 }
 
+/// The whole segment that holds the byte at `at`, and where in the file it starts; `None` behind the end.
+pub fn segment_at(pieces: &[Piece], at: u64, starts: &[u64]) -> Option<(u64, Segment)> {
+    let index = pieces.partition_point(|piece| piece.end <= at);
+    let piece = pieces.get(index)?;
+    let piece_start = start_of(pieces, index);
+    let (entry, offset) = advance(piece, at - piece_start, starts);
+    let first = if entry == piece.entry { piece.offset } else { 0 };
+    let start = at - u64::from(offset - first);
+    let block_left = starts[entry.index() + 1] - position(entry, first, starts);
+    let length = block_left.min(piece.end - start);
+    #[expect(clippy::cast_possible_truncation, reason = "a segment is at most as long as its block")]
+    Some((start, Segment { entry, offset: first, length: length as u32 }))
+}
+
 /// The segments of `range` of a file: pieces cut at the edges of blocks, in order.
 pub fn segments<'p>(pieces: &'p [Piece], range: Range<u64>, starts: &'p [u64]) -> impl Iterator<Item = Segment> + 'p {
     let located = locate(pieces, range.clone());

@@ -6,12 +6,12 @@
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 gives what it has converted by value")]
 
 use crate::enter::enter;
-use crate::error::{ArgumentError, manifest_error};
+use crate::error::{ArgumentError, manifest_error, path_error};
 use crate::manifest::PyManifest;
 use crate::text::{encode, to_str, with_path};
 use keepset_core::ids::NodeId;
 use keepset_core::tree::content::{Settlement, Source};
-use keepset_core::{Error, Manifest, NodeKind, Tree};
+use keepset_core::{Error, Manifest, NodeKind, PathError, Tree};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A node, and whether it is a directory.
 type Found = (u32, bool);
+
+/// Where a part of a file starts, its cell or locator, the offset in it, and the length.
+type PlacedSegment<'py> = (u64, Bound<'py, PyAny>, u32, u32);
 
 /// The tree of a collection.
 #[pyclass(name = "Tree", module = "keepset._core", frozen)]
@@ -60,6 +63,30 @@ fn checked(tree: &Tree, node: u32) -> PyResult<NodeId> {
 
 fn failed(py: Python<'_>, error: &Error) -> PyErr {
     manifest_error(py, error, b"")
+}
+
+/// Follows a path as the object model does: a component that is empty is an error, but for one at the end.
+fn find(tree: &Tree, top: NodeId, path: &[u8]) -> Result<Option<NodeId>, PathError> {
+    let mut rest = path;
+    while let Some(tail) = rest.strip_prefix(b"./") {
+        rest = tail;
+    }
+    if rest.is_empty() || rest == b"." {
+        return Ok(Some(top));
+    }
+    let wants_directory = rest.len() > 1 && rest.ends_with(b"/");
+    let rest = if wants_directory { &rest[..rest.len() - 1] } else { rest };
+    let mut node = top;
+    for component in rest.split(|byte| *byte == b'/') {
+        if component.is_empty() || tree.kind(node) == NodeKind::File {
+            return Err(PathError::NotADirectory);
+        }
+        match tree.child(node, component) {
+            Some(child) => node = child,
+            None => return Ok(None),
+        }
+    }
+    if wants_directory && tree.kind(node) == NodeKind::File { Err(PathError::NotADirectory) } else { Ok(Some(node)) }
 }
 
 /// Where bytes are: the number of a cell, or a locator.
@@ -153,6 +180,20 @@ impl PyTree {
         let directory = checked(&tree, directory)?;
         let child = with_path(name, |name| tree.child(directory, name))?;
         Ok(child.map(|child| (child.raw(), tree.kind(child) == NodeKind::Directory)))
+    }
+
+    /// The node at a path below a directory, and whether it is a directory itself; None if there is none. `./` in front
+    /// and a slash behind a directory are allowed.
+    ///
+    /// Raises:
+    ///     keepset.errors.PathNotADirectoryError: A file stands where the path needs a directory, or a component is empty.
+    fn find(&self, py: Python<'_>, directory: u32, path: &Bound<'_, PyString>) -> PyResult<Option<Found>> {
+        let tree = self.lock(py);
+        let top = checked(&tree, directory)?;
+        match with_path(path, |path| find(&tree, top, path))? {
+            Ok(found) => Ok(found.map(|node| (node.raw(), tree.kind(node) == NodeKind::Directory))),
+            Err(error) => Err(path_error(path, error)),
+        }
     }
 
     /// The children of a directory in order of appearance: name, id, and whether it is a directory.
@@ -303,6 +344,25 @@ impl PyTree {
                 Ok((place, segment.offset, segment.length))
             })
             .collect()
+    }
+
+    /// The part of a file that holds a byte: where it starts in the file, the cell or the locator, the offset in it, and
+    /// the length; None behind the end.
+    fn segment_at<'py>(&self, py: Python<'py>, file: u32, offset: u64) -> PyResult<Option<PlacedSegment<'py>>> {
+        let tree = self.lock(py);
+        let file = checked(&tree, file)?;
+        let Some((start, segment)) = tree.segment_at(file, offset) else {
+            return Ok(None);
+        };
+        let block = &tree.blocks()[tree.entry_block(segment.entry)];
+        let mut locator = Vec::new();
+        let place = if let Some(cell) = block.cell() {
+            cell.into_pyobject(py)?.into_any()
+        } else {
+            tree.write_locator(block, &mut locator);
+            to_str(py, &locator)?
+        };
+        Ok(Some((start, place, segment.offset, segment.length)))
     }
 
     /// Takes stored blocks in place of cells: (cell, locator, offset in the block) of each. Cells that the tree does

@@ -25,7 +25,7 @@ pub mod walk;
 use crate::blocks::Block;
 use crate::content::Fingerprint;
 use crate::ids::{BlockId, DirectoryId, EntryId, IndexVec, NodeId};
-use crate::pieces::{Piece, Segment, segments};
+use crate::pieces::{Piece, Segment, segment_at, segments};
 use crate::text::TextRange;
 use bytes::Bytes;
 use find::NameIndex;
@@ -250,6 +250,11 @@ impl Tree {
     /// The segments of a range of a file, cut at the edges of blocks.
     pub fn segments(&self, file: NodeId, range: std::ops::Range<u64>) -> impl Iterator<Item = Segment> + '_ {
         segments(self.pieces(file), range, self.entry_starts())
+    }
+
+    /// The segment that holds a byte of a file, and where in the file it starts; `None` behind the end.
+    pub fn segment_at(&self, file: NodeId, offset: u64) -> Option<(u64, Segment)> {
+        segment_at(self.pieces(file), offset, self.entry_starts())
     }
 
     /// Where each entry starts when all are laid end to end, and one more: where the last ends.
