@@ -86,8 +86,20 @@ class RichCollectionBase(Directory):
         return node, is_directory
 
     def mkdirs(self, path: str) -> Any:
-        """Return the subcollection at a path, which is made, with those on the way, if it is missing."""
-        return self.find_or_create(path, COLLECTION)
+        """Make a subcollection, with those on the way that are missing, and return it.
+
+        Args:
+            path: From here.
+
+        Raises:
+            ArgumentError: The path is empty, or a component is `.` or `..`.
+            FileExistsError: There is something at the path.
+            NotADirectoryError: A file stands where a subcollection is needed.
+        """
+        with self.lock:
+            if self.find(path) is not None:
+                raise FileExistsError(errno.EEXIST, "the name exists", path)
+            return self.find_or_create(path, COLLECTION)
 
     def open(
         self,

@@ -97,8 +97,9 @@ class Root:
             replaced = self._handle(*old) if self._listeners else None
             if moves and origin is self and tree.is_at_or_below(source._id, old[0]):
                 raise OSError(errno.EINVAL, "a collection cannot take the place of one that it is in", name)
-            copies_below = not moves and origin is self and tree.is_at_or_below(source._id, old[0])
-            if copies_below:
+            # What is copied is what is there before the old one goes.
+            overlaps = tree.is_at_or_below(source._id, old[0]) or tree.is_at_or_below(old[0], source._id)
+            if not moves and origin is self and overlaps:
                 source = _detached_copy(source)
                 moves = True
             self._remove(old[0], [])
@@ -126,8 +127,8 @@ class Root:
             events.append((target, *event))
 
     def _share(self, node: int) -> None:
-        """Note that two files will refer to the bytes in memory of this one."""
-        cells = self._tree.cells_below(node)
+        """Note that two files will refer to the bytes in memory of this one; of all, removed ones too, for the root."""
+        cells = self._tree.cells_below(node) if node != ROOT else self._tree.pending_cells()
         if cells:
             manager = self._my_block_manager()
             for cell in cells:

@@ -124,8 +124,10 @@ class SavedRecord(Record):
             body["owner_uuid"] = owner_uuid
         if preserve_version:
             body["preserve_version"] = True
+        # A name that nobody has chosen must not be in anybody's way.
+        unique = ensure_unique_name or not name
         self._send(
-            lambda collections, **_: collections.create(ensure_unique_name=ensure_unique_name, body=body),
+            lambda collections, **_: collections.create(ensure_unique_name=unique, body=body),
             merge=False,
             retries=retries,
         )
