@@ -10,6 +10,9 @@ programs to branch on (messages are for people and may change).
     ├── PathNotFoundError            FileNotFoundError     no such path in the manifest
     ├── PathIsADirectoryError        IsADirectoryError     a file was asked for
     ├── PathNotADirectoryError       NotADirectoryError    a directory was asked for
+    ├── ReferenceNotFoundError       FileNotFoundError     nothing has that name, UUID or hash
+    ├── AmbiguousReferenceError      ValueError            several things have that name
+    ├── TransferError                OSError               a local file that cannot be copied from or to
     ├── ConfigError                  ValueError            settings that lack or contradict each other
     ├── KeepRequestError             OSError               Keep could not do what it was asked to
     │   ├── KeepReadError
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "AmbiguousReferenceError",
     "ApiError",
     "ArgumentError",
     "AssertionError",
@@ -68,6 +72,7 @@ __all__ = [
     "PathIsADirectoryError",
     "PathNotADirectoryError",
     "PathNotFoundError",
+    "ReferenceNotFoundError",
     "StoreBusyError",
     "StoreClosedError",
     "StoreDamagedError",
@@ -76,6 +81,7 @@ __all__ = [
     "StoreReadOnlyError",
     "StoreVersionError",
     "SyntaxError",
+    "TransferError",
 ]
 
 
@@ -187,6 +193,58 @@ class PathNotADirectoryError(_PathError, NotADirectoryError):
 
     code = "path-not-a-directory"
     _errno = errno.ENOTDIR
+
+
+class ReferenceNotFoundError(KeepsetError, FileNotFoundError):
+    """Neither a collection nor a manifest file is what somebody has asked for.
+
+    Args:
+        message: What was wrong, where, and what to do.
+        path: What was asked for; becomes `filename`.
+    """
+
+    code = "reference-not-found"
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        """Make the error."""
+        OSError.__init__(self, errno.ENOENT, message, path)
+
+    def __str__(self) -> str:
+        """Say what was wrong, without `[Errno …]`: the message is complete."""
+        return str(self.strerror)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor: those of `OSError` differ."""
+        return type(self), (self.strerror, self.filename), self.__dict__
+
+
+class AmbiguousReferenceError(KeepsetError, ValueError):
+    """Several collections, or a collection and a file, are what somebody has asked for; the message lists them."""
+
+    code = "ambiguous-reference"
+
+
+class TransferError(KeepsetError, OSError):
+    """A local file cannot be copied into a collection, or a file of a collection to its place on the disk.
+
+    Args:
+        message: What is wrong with it.
+        path: The local path; becomes `filename`.
+    """
+
+    code = "cannot-transfer"
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        """Make the error."""
+        OSError.__init__(self, errno.EINVAL, message, path)
+
+    def __str__(self) -> str:
+        """Say which file, and what is wrong with it, without `[Errno …]`."""
+        return f"{self.filename}: {self.strerror}" if self.filename else str(self.strerror)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor: those of `OSError` differ."""
+        return type(self), (self.strerror, self.filename), self.__dict__
 
 
 class ConfigError(KeepsetError, ValueError):

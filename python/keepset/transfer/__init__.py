@@ -1,0 +1,29 @@
+r"""Local files and directories into collections and back: filters, going on after an interruption, checks, progress.
+
+`Collection.upload` and `Collection.download`, and the commands `put` and `get`, are thin callers of this package.
+
+Example:
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from keepset import open_store
+    >>> from keepset.collection import Collection
+    >>> with TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
+    ...     source = Path(folder) / "source"
+    ...     (source / "reads").mkdir(parents=True)
+    ...     _ = (source / "reads" / "a.txt").write_text("aaa")
+    ...     collection = Collection(api_client=store)
+    ...     print(collection.upload(source).copied)
+    ...     _ = collection.save_new("example")
+    ...     print(collection.download(Path(folder) / "copy").copied)
+    ...     print((Path(folder) / "copy" / "reads" / "a.txt").read_text())
+    ('reads/a.txt',)
+    ('reads/a.txt',)
+    aaa
+"""
+
+from keepset.transfer._checkpoint import Checkpoint
+from keepset.transfer._download import download
+from keepset.transfer._upload import upload, upload_stream
+from keepset.transfer._values import Progress, Transferred
+
+__all__ = ["Checkpoint", "Progress", "Transferred", "download", "upload", "upload_stream"]

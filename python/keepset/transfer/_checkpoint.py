@@ -1,0 +1,167 @@
+"""What an upload has stored so far, noted in a file, so that the same upload goes on from there after an interruption.
+
+The note has the manifest so far and, of each local file in it, what tells whether that has changed since. Nothing in
+it is taken for granted: a note that is damaged is none, and blocks are looked for in the store before they are named.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keepset import errors
+from keepset.manifest import Manifest
+from keepset.transfer._local import LocalFile
+from keepset.transfer._values import Patterns
+
+if TYPE_CHECKING:
+    from keepset.keep.base import BlockClient
+
+__all__ = ["Checkpoint", "Stored"]
+
+_FORMAT = 1
+_INTERVAL = 5.0
+_PATIENCE = 20
+"""Writing a note may take a twentieth of the time: that of a million files takes seconds."""
+
+_log = logging.getLogger("keepset")
+
+
+class Stored:
+    """What an earlier attempt has stored.
+
+    Args:
+        manifest: The manifest that it got to.
+        signatures: Of each local file, what it looked like then.
+    """
+
+    def __init__(self, manifest: Manifest, signatures: dict[str, list[int]]) -> None:
+        self.manifest = manifest
+        self._signatures = signatures
+        self._blocks: dict[str, bool] = {}
+
+    def has(self, file: LocalFile, name: str, keep: "BlockClient") -> bool:
+        """Tell whether a local file is stored as it is now.
+
+        Args:
+            file: The local file.
+            name: Its path in the manifest.
+            keep: Where its blocks should be.
+        """
+        if self._signatures.get(file.name) != file.signature or name not in self.manifest:
+            return False
+        # Of what was in memory only, the note has the signature, but the manifest not all the bytes.
+        if self.manifest.stat(name).size != file.size:
+            return False
+        return all(self._is_there(locator, keep) for locator, _, _ in self.manifest.read_plan(name))
+
+    def _is_there(self, locator: str, keep: "BlockClient") -> bool:
+        if locator not in self._blocks:
+            try:
+                self._blocks[locator] = bool(keep.head(locator))
+            except Exception:  # noqa: BLE001 - another library's client raises what it likes; all mean: store it again
+                self._blocks[locator] = False
+        return self._blocks[locator]
+
+
+class Checkpoint:
+    """The note of one upload; `upload` reads and writes it.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        path: As given.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._signatures: dict[str, list[int]] = {}
+        self._due = time.monotonic() + _INTERVAL
+        self._works = True
+
+    @classmethod
+    def of(
+        cls, source: str | os.PathLike[str], target: str, include: Patterns = None, exclude: Patterns = None
+    ) -> "Checkpoint":
+        """Return the note of an upload, in the folder where this user's programs keep their state.
+
+        Args:
+            source: The local file or directory.
+            target: Which store, collection and path it goes to, as a text that is the same next time.
+            include: The patterns of the upload.
+            exclude: Likewise.
+        """
+        import platformdirs
+
+        patterns = [_listed(include), _listed(exclude)]
+        what = json.dumps([os.path.abspath(source), target, *patterns])  # noqa: PTH100 - links are not resolved
+        name = hashlib.sha256(what.encode()).hexdigest()[:32]
+        return cls(platformdirs.user_state_path("keepset", appauthor=False) / "transfers" / f"{name}.json")
+
+    def read(self) -> Stored | None:
+        """Return what an earlier attempt has noted, or None."""
+        try:
+            note = json.loads(self.path.read_bytes())
+            if note["format"] != _FORMAT:
+                return None
+            signatures = {str(name): [int(number) for number in numbers] for name, numbers in note["files"].items()}
+            return Stored(Manifest.parse(note["manifest"]), signatures)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, errors.KeepsetError):
+            return None
+
+    def add(self, file: LocalFile, manifest: Callable[[], str]) -> None:
+        """Note that a file is in the collection; writes now and then.
+
+        Args:
+            file: The local file.
+            manifest: Gives the manifest of what is stored.
+        """
+        self._signatures[file.name] = file.signature
+        if time.monotonic() >= self._due:
+            self.write(manifest)
+
+    def write(self, manifest: Callable[[], str]) -> None:
+        """Write the note, whole or not at all. If that is not possible, the upload goes on without.
+
+        Args:
+            manifest: Gives the manifest of what is stored.
+        """
+        if not self._works:
+            return
+        started = time.monotonic()
+        note: dict[str, Any] = {"format": _FORMAT, "files": self._signatures, "manifest": manifest()}
+        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(6)}.tmp")
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(note), encoding="ascii")
+            temporary.replace(self.path)
+        except OSError as error:
+            self._works = False
+            _log.warning("cannot note in %s how far the upload has come: %s", self.path, error.strerror)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        ended = time.monotonic()
+        self._due = ended + max(_INTERVAL, _PATIENCE * (ended - started))
+
+    def remove(self) -> None:
+        """Remove the note: the collection is saved."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def _listed(patterns: Patterns) -> list[str]:
+    if patterns is None:
+        return []
+    return [patterns] if isinstance(patterns, str) else _sorted(patterns)
+
+
+def _sorted(patterns: Iterable[str]) -> list[str]:
+    return sorted(patterns)

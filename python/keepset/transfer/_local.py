@@ -1,0 +1,192 @@
+"""Local trees: what is in a directory, in an order that depends on names only, and what of it is wanted.
+
+Names in collections are bytes that are UTF-8 where they can be, whatever the locale of this process says; the paths
+here are what the operating system gave.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from keepset.errors import TransferError
+from keepset.manifest import Manifest, escape
+from keepset.transfer._values import Patterns
+
+__all__ = ["LocalFile", "LocalTree", "collection_name", "local_name", "scan"]
+
+_EMPTY_BLOCK = "d41d8cd98f00b204e9800998ecf8427e+0"
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+_Identity = tuple[int, int]
+"""Device and inode."""
+
+
+class LocalFile(NamedTuple):
+    """A file to be copied.
+
+    Attributes:
+        name: Its path from the top of the tree, as a collection has it.
+        path: Where it is.
+        size: Its bytes.
+        mtime_ns: When it was last written.
+        inode: The number of its inode.
+    """
+
+    name: str
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def signature(self) -> list[int]:
+        """What changes when the file does, as far as one can tell without reading it."""
+        return [self.size, self.mtime_ns, self.inode]
+
+
+class LocalTree(NamedTuple):
+    """What was found.
+
+    Attributes:
+        is_file: Whether the top is itself a file, the only one.
+        files: The files: those of a directory by name, then those below its subdirectories.
+        empty: The directories with nothing in them that was wanted.
+    """
+
+    is_file: bool
+    files: list[LocalFile]
+    empty: list[str]
+
+
+class _Found(NamedTuple):
+    """Everything below a directory, wanted or not."""
+
+    files: list[LocalFile]
+    empty: list[str]
+    problems: dict[str, TransferError]  # by name
+    directories: set[str]  # those that are problems themselves
+
+
+def collection_name(name: str) -> str:
+    """Give a name of the operating system as collections have it."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
+def local_name(name: str) -> str:
+    """Give a name of a collection as the operating system takes it."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
+def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalTree:
+    """Find what is to be copied. Symbolic links are followed.
+
+    Args:
+        top: A directory or a file.
+        include: Patterns of what to take.
+        exclude: Patterns of what to leave out even so.
+
+    Raises:
+        ArgumentError: A pattern is none.
+        TransferError: Something that is wanted cannot be copied: a link that leads nowhere or into a circle, a pipe.
+        OSError: The top cannot be read.
+    """
+    status = os.stat(top)  # noqa: PTH116 - paths here are texts: there may be a million of them
+    is_file = not stat.S_ISDIR(status.st_mode)
+    found = _Found([], [], {}, set())
+    if is_file:
+        _add(found, collection_name(os.path.basename(os.path.abspath(top))), top, status)  # noqa: PTH100, PTH119
+    else:
+        _walk(found, top, (status.st_dev, status.st_ino))
+    if include is not None or exclude is not None:
+        found = _wanted(found, include, exclude)
+    for number, problem in enumerate(found.problems.values()):
+        if number == 0 and len(found.problems) > 1:
+            problem.add_note(f"and {len(found.problems) - 1} more like this")
+        raise problem
+    return LocalTree(is_file, found.files, found.empty)
+
+
+def _walk(found: _Found, top: str, identity: _Identity) -> None:
+    pending: list[tuple[str, str, frozenset[_Identity]]] = [(top, "", frozenset([identity]))]
+    while pending:
+        path, prefix, above = pending.pop()
+        try:
+            with os.scandir(path) as entries:
+                children = sorted((collection_name(entry.name), entry) for entry in entries)
+        except OSError as error:
+            if not prefix:
+                raise
+            _refuse(found, prefix[:-1], path, error.strerror or str(error), is_directory=True)
+            continue
+        if not children and prefix:
+            found.empty.append(prefix[:-1])
+        below = []
+        for child, entry in children:
+            name = prefix + child
+            try:
+                status = entry.stat()
+            except OSError as error:
+                what = "a symbolic link to what is not there, or to itself" if entry.is_symlink() else error.strerror
+                _refuse(found, name, entry.path, what or str(error))
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                _add(found, name, entry.path, status)
+                continue
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                what = "a symbolic link to a directory that it is in: following it would never end"
+                _refuse(found, name, entry.path, what, is_directory=True)
+            else:
+                below.append((entry.path, f"{name}/", above | {identity}))
+        pending += reversed(below)
+
+
+def _add(found: _Found, name: str, path: str, status: os.stat_result) -> None:
+    if stat.S_ISREG(status.st_mode):
+        found.files.append(LocalFile(name, path, status.st_size, status.st_mtime_ns, status.st_ino))
+    else:
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        _refuse(found, name, path, f"neither a file nor a directory but {kind}, which collections cannot hold")
+
+
+def _refuse(found: _Found, name: str, path: str, what: str, *, is_directory: bool = False) -> None:
+    found.problems[name] = TransferError(what, path)
+    if is_directory:
+        found.directories.add(name)
+
+
+def _wanted(found: _Found, include: Patterns, exclude: Patterns) -> _Found:
+    """Choose by the engine's own rules: those of `Manifest.subset`, on a manifest with all the names."""
+    kept = Manifest.parse("".join(_lines(found))).subset(include, exclude)
+    names = {path for path, _ in kept.files()}
+    empty = {path.removeprefix("./") for path, below, files in kept.walk() if not below and not files}
+    return _Found(
+        [file for file in found.files if file.name in names],
+        [name for name in found.empty if name in empty],
+        {
+            name: problem
+            for name, problem in found.problems.items()
+            if name in (empty if name in found.directories else names)
+        },
+        found.directories,
+    )
+
+
+def _lines(found: _Found) -> Iterator[str]:
+    """Write the names as a manifest of empty files."""
+    streams: dict[str, list[str]] = {}
+    names = [file.name for file in found.files]
+    names += [name for name in found.problems if name not in found.directories]
+    for name in names:
+        directory, _, base = name.rpartition("/")
+        streams.setdefault(directory, []).append(f"0:0:{escape(base)}")
+    for directory in [*found.empty, *found.directories]:
+        streams[directory] = ["0:0:\\056"]
+    for directory, tokens in streams.items():
+        yield f"{escape(f'./{directory}') if directory else '.'} {_EMPTY_BLOCK} {' '.join(tokens)}\n"
