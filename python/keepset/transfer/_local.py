@@ -25,6 +25,8 @@ _KINDS = {
 
 _Identity = tuple[int, int]
 """Device and inode."""
+_Pending = tuple[str, str, frozenset[_Identity]]
+"""A directory to be looked into: where it is, what the names in it follow, and the directories that it is in."""
 
 
 class LocalFile(NamedTuple):
@@ -102,7 +104,7 @@ def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalT
     if is_file:
         _add(found, collection_name(os.path.basename(os.path.abspath(top))), top, status)  # noqa: PTH100, PTH119
     else:
-        _walk(found, top, (status.st_dev, status.st_ino))
+        _walk(found, top, (status.st_dev, status.st_ino), exclude)
     if include is not None or exclude is not None:
         found = _wanted(found, include, exclude)
     for number, problem in enumerate(found.problems.values()):
@@ -112,8 +114,8 @@ def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalT
     return LocalTree(is_file, found.files, found.empty)
 
 
-def _walk(found: _Found, top: str, identity: _Identity) -> None:
-    pending: list[tuple[str, str, frozenset[_Identity]]] = [(top, "", frozenset([identity]))]
+def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns) -> None:
+    pending: list[_Pending] = [(top, "", frozenset([identity]))]
     while pending:
         path, prefix, above = pending.pop()
         try:
@@ -144,7 +146,16 @@ def _walk(found: _Found, top: str, identity: _Identity) -> None:
                 _refuse(found, name, entry.path, what, is_directory=True)
             else:
                 below.append((entry.path, f"{name}/", above | {identity}))
+        if exclude is not None:
+            below = _entered(below, exclude)
         pending += reversed(below)
+
+
+def _entered(below: list[_Pending], exclude: Patterns) -> list[_Pending]:
+    """Leave out the directories that are excluded, and so all below them; there may be a lot of it."""
+    text = "".join(f"{escape(f'./{prefix[:-1]}')} {_EMPTY_BLOCK} 0:0:\\056\n" for _, prefix, _ in below)
+    kept = Manifest.parse(text).subset(None, exclude)
+    return [directory for directory in below if directory[1][:-1] in kept]
 
 
 def _add(found: _Found, name: str, path: str, status: os.stat_result) -> None:

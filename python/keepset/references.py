@@ -1,0 +1,196 @@
+"""What people call a collection: the one resolver of UUIDs, hashes, `keep:` URIs, names, manifest files, and paths.
+
+    zzzzz-4zz18-0123456789abcde          a UUID
+    83367e8913dcec0bf3fc25ed5a27eacb+49  a portable data hash
+    reads                                the name of one collection in the store, or of a file with a manifest
+    ./reads, ../reads, /data/reads       a file, and never a name
+    keep:reads, keep:UUID, keep:HASH     a collection, and never a file
+
+each with a path in the collection behind a slash, if a part of it is meant: `reads/2024/a.bam`. A name may have slashes
+of its own. What could be several things is none of them: the error lists them.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from keepset.errors import AmbiguousReferenceError, ApiError, ArgumentError, NotFoundError, ReferenceNotFoundError
+
+__all__ = ["Reference", "find_file", "resolve"]
+
+_SCHEME = "keep:"
+_UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
+_HASH = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
+_FILE_STARTS = ("./", "../", "/")
+_FIELDS = ["uuid", "name", "modified_at"]
+_MOST_CANDIDATES = 100
+
+Catalog = Any
+"""An API client, a local store or catalog: whatever has `collections()`."""
+
+
+class Reference(NamedTuple):
+    """What a text refers to.
+
+    Attributes:
+        kind: `"file"` for a local file with a manifest, else `"collection"`.
+        target: The path of the file; the UUID or the portable data hash of the collection.
+        path: Where in the collection; empty for all of it.
+    """
+
+    kind: Literal["file", "collection"]
+    target: str
+    path: str = ""
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it is a collection that can be changed: one with a UUID."""
+        return self.kind == "collection" and _UUID.fullmatch(self.target) is not None
+
+    def open(self, api_client: Catalog = None) -> Any:
+        """Return the collection, to be read and, if it has a UUID, saved.
+
+        Args:
+            api_client: What has the records; the default one, if it is None.
+
+        Raises:
+            ManifestError: The file is no manifest.
+            ApiError: There is no such record.
+            NotFoundError: There is no collection with this hash.
+        """
+        from keepset.collection import Collection
+        from keepset.manifest import Manifest
+
+        source = Manifest.load(self.target) if self.kind == "file" else self.target
+        return Collection(source, api_client=api_client)
+
+
+def resolve(
+    text: str,
+    catalog: Callable[[], Catalog | None],
+    *,
+    files: bool = True,
+    include_trash: bool = False,
+) -> Reference:
+    r"""Find what a text refers to.
+
+    Args:
+        text: As the module describes.
+        catalog: Gives what has the records; None if there is nothing. Only called when a name may be meant.
+        files: Whether a file may be meant.
+        include_trash: Whether collections in the trash count.
+
+    Raises:
+        ReferenceNotFoundError: Nothing has this name.
+        AmbiguousReferenceError: Several things have it.
+        ArgumentError: The text is empty.
+
+    Examples:
+        >>> resolve("keep:zzzzz-4zz18-0123456789abcde/reads//a.bam", lambda: None)
+        Reference(kind='collection', target='zzzzz-4zz18-0123456789abcde', path='reads/a.bam')
+    """
+    if not text:
+        raise ArgumentError("an empty text names no collection")
+    if text.startswith(_SCHEME):
+        rest = _decoded(text.removeprefix(_SCHEME).removeprefix("//"))
+        return _by_identifier(rest) or _only(text, _by_name(rest, catalog, include_trash), None)
+    file = find_file(text) if files else None
+    if text.startswith(_FILE_STARTS) and files:
+        return file or _only(text, [], None)
+    found = _by_identifier(_decoded(text))
+    if found is not None:
+        # Manifests are often kept in files that are called like their collections.
+        if file is None:
+            return found
+        candidates = [(found, "")] if _exists(found.target, catalog) else []
+    else:
+        candidates = _by_name(_decoded(text), catalog, include_trash)
+    return _only(text, candidates, file)
+
+
+def find_file(text: str) -> Reference | None:
+    """Split a text behind the part that is a file, which is what a file system would never look into.
+
+    Args:
+        text: A path of a file, or that with a path in its manifest behind it.
+    """
+    end = text.find("/", 1)
+    while end > 0 and os.path.isdir(text[:end]):  # noqa: PTH112 - Path.is_dir raises errors for what is too long
+        end = text.find("/", end + 1)
+    if end > 0 and os.path.exists(text[:end]):  # noqa: PTH110 - likewise
+        return Reference("file", text[:end], _clean(_decoded(text[end:])))
+    if end < 0 and os.path.exists(text) and not os.path.isdir(text):  # noqa: PTH110, PTH112
+        return Reference("file", text)
+    return None
+
+
+def _only(text: str, candidates: list[tuple[Reference, str]], file: Reference | None) -> Reference:
+    """Return the only thing that it can be."""
+    if file is not None and not candidates:
+        return file
+    if file is None and len(candidates) == 1:
+        return candidates[0][0]
+    if not candidates:
+        raise ReferenceNotFoundError(f"no such collection: {text!r}", text)
+    described = ", ".join(description or reference.target for reference, description in candidates)
+    if file is not None:
+        raise AmbiguousReferenceError(
+            f"{text!r} is a file here and a collection ({described}): write ./{text} for the file, {_SCHEME}{text} for"
+            " the collection"
+        )
+    raise AmbiguousReferenceError(f"{text!r} is the name of several collections: {described}; use a UUID")
+
+
+def _by_identifier(text: str) -> Reference | None:
+    identifier, _, path = text.partition("/")
+    if _UUID.fullmatch(identifier) or _HASH.fullmatch(identifier):
+        return Reference("collection", identifier, _clean(path))
+    return None
+
+
+def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bool) -> list[tuple[Reference, str]]:
+    """Find the collections whose name a text is, or begins with before a slash."""
+    ends = [index for index, character in enumerate(text) if character == "/"]
+    names = {text[:end]: text[end:] for end in [*ends, len(text)] if end}
+    source = catalog()
+    if source is None or not names:
+        return []
+    found = (
+        source.collections()
+        .list(
+            filters=[["name", "in", list(names)]],
+            select=_FIELDS,
+            order=["modified_at desc", "uuid"],
+            limit=_MOST_CANDIDATES,
+            **({"include_trash": True} if include_trash else {}),
+        )
+        .execute()
+    )
+    return [
+        (
+            Reference("collection", item["uuid"], _clean(names[item["name"]])),
+            f"{item['uuid']} ({item['name']}, {item['modified_at'][:19]}Z)",
+        )
+        for item in found["items"]
+    ]
+
+
+def _exists(identifier: str, catalog: Callable[[], Catalog | None]) -> bool:
+    source = catalog()
+    if source is None:
+        return False
+    try:
+        source.collections().get(uuid=identifier).execute()
+    except (ApiError, NotFoundError):
+        return False
+    return True
+
+
+def _clean(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def _decoded(text: str) -> str:
+    """Give a name as collections have it: UTF-8, whatever the locale says."""
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
