@@ -37,11 +37,13 @@ class Reference(NamedTuple):
         kind: `"file"` for a local file with a manifest, else `"collection"`.
         target: The path of the file; the UUID or the portable data hash of the collection.
         path: Where in the collection; empty for all of it.
+        name: What the text calls the collection: itself, without the path.
     """
 
     kind: Literal["file", "collection"]
     target: str
     path: str = ""
+    name: str = ""
 
     @property
     def is_record(self) -> bool:
@@ -87,14 +89,16 @@ def resolve(
         ArgumentError: The text is empty.
 
     Examples:
-        >>> resolve("keep:zzzzz-4zz18-0123456789abcde/reads//a.bam", lambda: None)
-        Reference(kind='collection', target='zzzzz-4zz18-0123456789abcde', path='reads/a.bam')
+        >>> found = resolve("keep:zzzzz-4zz18-0123456789abcde/reads//a.bam", lambda: None)
+        >>> found.kind, found.target, found.path
+        ('collection', 'zzzzz-4zz18-0123456789abcde', 'reads/a.bam')
     """
     if not text:
         raise ArgumentError("an empty text names no collection")
     if text.startswith(_SCHEME):
         rest = _decoded(text.removeprefix(_SCHEME).removeprefix("//"))
-        return _by_identifier(rest) or _only(text, _by_name(rest, catalog, include_trash), None)
+        meant = _by_identifier(rest) or _only(text, _by_name(rest, catalog, include_trash), None)
+        return meant._replace(name=_SCHEME + meant.name)
     file = find_file(text) if files else None
     if text.startswith(_FILE_STARTS) and files:
         return file or _only(text, [], None)
@@ -119,9 +123,9 @@ def find_file(text: str) -> Reference | None:
     while end > 0 and os.path.isdir(text[:end]):  # noqa: PTH112 - Path.is_dir raises errors for what is too long
         end = text.find("/", end + 1)
     if end > 0 and os.path.exists(text[:end]):  # noqa: PTH110 - likewise
-        return Reference("file", text[:end], _clean(_decoded(text[end:])))
+        return Reference("file", text[:end], _clean(_decoded(text[end:])), text[:end])
     if end < 0 and os.path.exists(text) and not os.path.isdir(text):  # noqa: PTH110, PTH112
-        return Reference("file", text)
+        return Reference("file", text, "", text)
     return None
 
 
@@ -145,7 +149,7 @@ def _only(text: str, candidates: list[tuple[Reference, str]], file: Reference | 
 def _by_identifier(text: str) -> Reference | None:
     identifier, _, path = text.partition("/")
     if _UUID.fullmatch(identifier) or _HASH.fullmatch(identifier):
-        return Reference("collection", identifier, _clean(path))
+        return Reference("collection", identifier, _clean(path), identifier)
     return None
 
 
@@ -169,7 +173,7 @@ def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bo
     )
     return [
         (
-            Reference("collection", item["uuid"], _clean(names[item["name"]])),
+            Reference("collection", item["uuid"], _clean(names[item["name"]]), item["name"]),
             f"{item['uuid']} ({item['name']}, {item['modified_at'][:19]}Z)",
         )
         for item in found["items"]

@@ -5,18 +5,25 @@ from collections.abc import Callable
 import typer
 
 from keepset.cli.commands.blocks import blocks
+from keepset.cli.commands.collections import SUBCOMMANDS
 from keepset.cli.commands.diff import diff
 from keepset.cli.commands.du import du
+from keepset.cli.commands.edit import cp, mkdir, mv, rm
 from keepset.cli.commands.extract import extract
 from keepset.cli.commands.find import find
+from keepset.cli.commands.get import cat, get
 from keepset.cli.commands.ls import ls
 from keepset.cli.commands.pdh import pdh
+from keepset.cli.commands.put import put
 from keepset.cli.commands.rewrite import normalize, strip
 from keepset.cli.commands.stat import stat
 from keepset.cli.commands.tree import tree
 from keepset.cli.commands.union import union
+from keepset.cli.commands.upkeep import gc, verify
 from keepset.cli.commands.validate import validate
 from keepset.cli.commands.version import VersionOption, version
+from keepset.cli.options import StoreOption
+from keepset.cli.stores import choose
 
 __all__ = ["app"]
 
@@ -36,17 +43,22 @@ app = typer.Typer(
 
 
 @app.callback()
-def keepset(version: VersionOption = False) -> None:
-    """List, measure, compare and rewrite Arvados Keep manifests: files, several, or standard input.
+def keepset(version: VersionOption = False, store: StoreOption = None) -> None:
+    """Store files in Arvados Keep collections, and list, compare and rewrite collections and their manifests.
 
-    A path inside a manifest is written MANIFEST/PATH. `keepset COMMAND --help` tells more.
+    A collection is called by its name, UUID or portable data hash, or by a file with its manifest; a path inside is
+    written COLLECTION/PATH. `keepset COMMAND --help` tells more.
     """
+    choose(store)
 
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
+    "Store and fetch": [put, get, cat],
+    "Change a collection": [cp, mv, rm, mkdir],
     "Look": [ls, tree, find, du, stat, blocks, pdh],
     "Check and compare": [validate, diff],
     "Make a manifest": [normalize, strip, extract, union],
+    "Look after the store": [verify, gc],
     "About": [version],
 }
 
@@ -57,12 +69,26 @@ def _help(command: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+def _add(to: typer.Typer, command: Callable[..., None], name: str | None = None, panel: str | None = None) -> None:
+    # -h asks for sizes that people can read where there are sizes, as with ls and du, and for help elsewhere.
+    has_human = "human" in command.__annotations__
+    to.command(
+        name,
+        help=_help(command),
+        rich_help_panel=panel,
+        context_settings={"help_option_names": ["--help"] if has_human else ["--help", "-h"]},
+    )(command)
+
+
 for panel, commands in _PANELS.items():
     for command in commands:
-        # -h asks for sizes that people can read where there are sizes, as with ls and du, and for help elsewhere.
-        has_human = "human" in command.__annotations__
-        app.command(
-            help=_help(command),
-            rich_help_panel=panel,
-            context_settings={"help_option_names": ["--help"] if has_human else ["--help", "-h"]},
-        )(command)
+        _add(app, command, panel=panel)
+
+_collections = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="List, name and trash collections.",
+)
+for name, command in SUBCOMMANDS.items():
+    _add(_collections, command, name)
+app.add_typer(_collections, name="collections", rich_help_panel="Look after the store")

@@ -1,21 +1,29 @@
-"""The inputs of a command: manifest files, with a path inside them or not, and standard input."""
+"""The inputs of a command: manifest files and collections, with a path inside them or not, and standard input."""
 
-import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import typer
 
 from keepset import Manifest
-from keepset.cli.files import is_directory
+from keepset.cli.stores import Stores
 from keepset.cli.text import one_line, utf8_argument
-from keepset.errors import ManifestError
+from keepset.errors import AmbiguousReferenceError, KeepsetError, ManifestError, ReferenceNotFoundError
+from keepset.references import Reference, find_file, resolve
 
-__all__ = ["STANDARD_INPUT", "Mode", "Source", "parse_manifest", "whole_manifests", "with_paths"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Mode",
+    "Source",
+    "parse_manifest",
+    "read_standard_input",
+    "whole_manifests",
+    "with_paths",
+]
 
 STANDARD_INPUT = "-"
 _STANDARD_INPUT_FILES = (STANDARD_INPUT, "/dev/stdin")
@@ -26,10 +34,19 @@ Mode = Literal["compat", "strict"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A manifest file, or standard input as `-`, and a path within; the root is the empty path."""
+    """A manifest file, a collection, or standard input as `-`, and a path within; the root is the empty path.
+
+    `file` is the input as the command line calls it.
+    """
 
     file: str
     path: str = ""
+    collection: Callable[[], bytes] | None = field(default=None, compare=False)
+    """Gives the manifest of a collection; None for what is none."""
+    text: bytes | None = field(default=None, compare=False)
+    """What has been read already."""
+    problem: KeepsetError | None = field(default=None, compare=False)
+    """Why it is not known what is meant; the other inputs are read all the same."""
 
     @property
     def is_standard_input(self) -> bool:
@@ -52,14 +69,21 @@ class Source:
 
     def read(self) -> bytes:
         """Read the whole text."""
-        return _read_standard_input() if self.is_standard_input else Path(self.file).read_bytes()
+        if self.problem is not None:
+            raise self.problem
+        if self.text is not None:
+            return self.text
+        if self.collection is not None:
+            return self.collection()
+        return read_standard_input() if self.is_standard_input else Path(self.file).read_bytes()
 
     def load(self, mode: Mode) -> Manifest:
         """Read and parse; refuse what is no manifest at all."""
         return parse_manifest(self.read(), mode)
 
 
-def _read_standard_input() -> bytes:
+def read_standard_input() -> bytes:
+    """Read all of standard input."""
     if sys.stdin is None:
         raise OSError(9, "standard input is closed")
     return sys.stdin.buffer.read()
@@ -83,20 +107,20 @@ def parse_manifest(text: bytes, mode: Mode) -> Manifest:
     return manifest
 
 
-def whole_manifests(arguments: list[str] | None) -> list[Source]:
-    """Read arguments as manifest files; without any, as standard input, unless that is a terminal."""
-    return _sources(arguments, _whole)
+def whole_manifests(arguments: list[str] | None, stores: Stores) -> list[Source]:
+    """Read arguments as manifests; without any, as standard input, unless that is a terminal."""
+    return _sources(arguments, lambda argument: _whole(argument, stores))
 
 
-def with_paths(arguments: list[str] | None) -> list[Source]:
-    """Read arguments as manifest files with or without a path inside: `MANIFEST` or `MANIFEST/PATH`."""
-    return _sources(arguments, _split)
+def with_paths(arguments: list[str] | None, stores: Stores) -> list[Source]:
+    """Read arguments as manifests with or without a path inside: `MANIFEST` or `MANIFEST/PATH`."""
+    return _sources(arguments, lambda argument: _split(argument, stores))
 
 
 def _sources(arguments: list[str] | None, read_argument: Callable[[str], Source]) -> list[Source]:
     if not arguments:
         if sys.stdin is not None and sys.stdin.isatty():
-            raise typer.BadParameter("name a manifest file, or - to type a manifest")
+            raise typer.BadParameter("name a manifest file or a collection, or - to type a manifest")
         arguments = [STANDARD_INPUT]
     if "" in arguments:
         raise typer.BadParameter("an empty argument names no manifest")
@@ -106,21 +130,43 @@ def _sources(arguments: list[str] | None, read_argument: Callable[[str], Source]
     return sources
 
 
-def _whole(argument: str) -> Source:
-    return Source(STANDARD_INPUT if argument in _STANDARD_INPUT_FILES else argument)
+def _whole(argument: str, stores: Stores) -> Source:
+    if argument in _STANDARD_INPUT_FILES:
+        return Source(STANDARD_INPUT)
+    source = _resolved(argument, stores)
+    # A path inside is not taken here: as a file, it will not be found.
+    return source if source.problem or (source.collection and not source.path) else Source(argument)
 
 
-def _split(argument: str) -> Source:
-    """Split `MANIFEST/PATH` behind the part that is a file: what a file system would never look into."""
+def _split(argument: str, stores: Stores) -> Source:
     for name in _STANDARD_INPUT_FILES:
+        if argument == name:
+            return Source(STANDARD_INPUT)
         if argument.startswith(f"{name}/"):
             return Source(STANDARD_INPUT, _clean(argument[len(name) :]))
-    end = argument.find("/", 1)
-    while end > 0 and is_directory(argument[:end]):
-        end = argument.find("/", end + 1)
-    if end > 0 and os.path.exists(argument[:end]):  # noqa: PTH110 - not an error either, see is_directory
-        return Source(argument[:end], _clean(argument[end:]))
-    return _whole(argument)
+    return _resolved(argument, stores)
+
+
+def _resolved(argument: str, stores: Stores) -> Source:
+    try:
+        reference = resolve(argument, stores.existing)
+    except AmbiguousReferenceError as error:
+        return Source(argument, problem=error)
+    except KeepsetError as error:
+        # A store that cannot be asked must not keep anybody from reading a file; and a file that is not there is
+        # reported as by any other program.
+        found = find_file(argument)
+        if found is not None:
+            return Source(found.target, found.path)
+        return Source(argument, problem=None if isinstance(error, ReferenceNotFoundError) else error)
+    if reference.kind == "file":
+        return Source(reference.target, reference.path)
+    return Source(reference.name, reference.path, collection=lambda: _manifest(reference, stores))
+
+
+def _manifest(reference: Reference, stores: Stores) -> bytes:
+    text: str = reference.open(stores.reading()).manifest_text()
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _clean(path: str) -> str:

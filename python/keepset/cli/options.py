@@ -7,15 +7,18 @@ import typer
 from keepset.cli.inputs import Mode
 
 __all__ = [
+    "DryRun",
     "Exclude",
     "Human",
     "Include",
+    "Jobs",
     "Json",
     "Manifests",
     "MaxDepth",
     "ModeOption",
     "OutputFile",
     "Print0",
+    "StoreOption",
     "WholeManifests",
 ]
 
@@ -25,7 +28,7 @@ Manifests = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MANIFEST",
-        help="Manifest files, or paths inside (MANIFEST/PATH); - is standard input, also the default.",
+        help="Manifest files or collections, or paths inside (MANIFEST/PATH); - is standard input, also the default.",
         show_default=False,
     ),
 ]
@@ -33,7 +36,7 @@ WholeManifests = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MANIFEST",
-        help="Manifest files; - is standard input, also the default.",
+        help="Manifest files or collections; - is standard input, also the default.",
         show_default=False,
     ),
 ]
@@ -70,6 +73,20 @@ MaxDepth = Annotated[
     int | None,
     typer.Option("--max-depth", "-d", min=0, metavar="N", help="Go down at most N levels.", show_default=False),
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        help="The local store to work on; unless told, that of KEEPSET_STORE, or the usual one.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Work on N files at a time (4).", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")]
 OutputFile = Annotated[
     str | None,
     typer.Option(

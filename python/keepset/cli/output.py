@@ -76,6 +76,12 @@ class Output:
         with self._writing() as stream:
             manifest.write_to(stream)
 
+    def data(self, data: bytes | memoryview) -> None:
+        """Write bytes as they are."""
+        self.flush()
+        with self._writing() as stream:
+            stream.write(data)
+
     def array(self, wanted: bool) -> "AbstractContextManager[JsonArray | None]":
         """Start a JSON document that is an array, if --json wants one."""
         return JsonArray(self) if wanted else nullcontext()

@@ -55,8 +55,11 @@ class Filters:
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Give the part of a manifest that passes."""
-        if not self.include and not self.exclude:
-            return manifest
+        include, exclude = self.patterns()
+        return manifest if include is None and exclude is None else manifest.subset(include, exclude)
+
+    def patterns(self) -> tuple[list[str] | None, list[str] | None]:
+        """Give the patterns as the library takes them."""
         include = [utf8_argument(pattern) for pattern in self.include or []]
         exclude = [utf8_argument(pattern) for pattern in self.exclude or []]
-        return manifest.subset(include or None, exclude or None)
+        return include or None, exclude or None

@@ -1,8 +1,8 @@
 """A sign of life on standard error for whatever takes over a second, at a terminal and nowhere else.
 
 The engine answers a question in one call that releases the interpreter, so there is nothing to count within it: one
-input gets a spinner with the elapsed time, several get a bar over the inputs. A thread draws them. It costs nothing
-until the second has passed: Rich is imported then.
+input gets a spinner with the elapsed time, several get a bar over the inputs. What copies bytes counts them, and gets a
+bar with rate and time left. A thread draws them. It costs nothing until the second has passed: Rich is imported then.
 """
 
 import os
@@ -34,6 +34,7 @@ class Progress:
         self._description = ""
         self._total = 1
         self._completed = 0
+        self._in_bytes = False
         self._display: RichProgress | None = None
         self._thread: threading.Thread | None = None
         if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
@@ -56,6 +57,20 @@ class Progress:
         with self._lock:
             self._completed += 1
             self._update()
+
+    def measure(self, completed: int, total: int, description: str) -> None:
+        """Say how many bytes are done, of how many, and with what; as often as one likes.
+
+        Args:
+            completed: The bytes done.
+            total: The bytes in all.
+            description: What is being done.
+        """
+        if not self._in_bytes:
+            with self.hidden():  # what is shown now has no place for bytes
+                self._in_bytes = True
+        # Numbers that do not fit together for a tenth of a second do no harm: the thread shows them, under the lock.
+        self._completed, self._total, self._description = completed, total, description
 
     def hidden(self) -> "AbstractContextManager[None]":
         """Keep the screen free while something else is printed there; the second then counts anew."""
@@ -85,21 +100,28 @@ class Progress:
             with self._lock:
                 if self._display is None and time.monotonic() - self._silent_since >= DELAY:
                     self._show()
+                if self._in_bytes:
+                    self._update()
 
     def _show(self) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
+            DownloadColumn,
             MofNCompleteColumn,
             ProgressColumn,
             SpinnerColumn,
             TextColumn,
             TimeElapsedColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
         )
         from rich.progress import Progress as RichProgress
 
         columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
-        if self._total > 1:
+        if self._in_bytes:
+            columns += [BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn()]
+        elif self._total > 1:
             columns += [BarColumn(), MofNCompleteColumn()]
         display = RichProgress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
         task = display.add_task(self._description, total=self._total)
@@ -111,4 +133,4 @@ class Progress:
     def _update(self) -> None:
         if self._display is not None:
             task = self._display.task_ids[0]
-            self._display.update(task, description=self._description, completed=self._completed)
+            self._display.update(task, description=self._description, completed=self._completed, total=self._total)

@@ -45,6 +45,8 @@ def targets(sources: list[Source], output: str | None, in_place: bool, json: boo
             raise typer.BadParameter("--in-place and --output contradict each other")
         if has_standard_input:
             raise typer.BadParameter("standard input cannot be written back with --in-place")
+        if any(source.collection is not None for source in sources):
+            raise typer.BadParameter("a collection cannot be written back with --in-place")
         return [Path(source.file) for source in sources]
     if output and is_directory(output):
         if has_standard_input:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,8 +20,21 @@ from keepset.cli.inputs import Mode, Source
 from keepset.cli.output import ClosedPipeError, Output, OutputError
 from keepset.cli.paths import Filters
 from keepset.cli.progress import Progress
+from keepset.cli.stores import Stores
 from keepset.cli.text import one_line, quote
-from keepset.errors import InternalError, KeepsetError, ManifestError
+from keepset.errors import (
+    ApiError,
+    InternalError,
+    KeepRequestError,
+    KeepsetError,
+    ManifestError,
+    NotFoundError,
+    PathIsADirectoryError,
+    PathNotADirectoryError,
+    PathNotFoundError,
+    StoreError,
+    TransferError,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,6 +69,7 @@ class Run:
         self._inputs = 1
         self.progress = Progress()
         self.output = Output(self.progress)
+        self.stores = Stores()
 
     def __enter__(self) -> "Run":
         return self
@@ -68,6 +83,7 @@ class Run:
             except (ClosedPipeError, OutputError, KeyboardInterrupt) as late:
                 error = late
         self.progress.stop()
+        self.stores.close()
         if isinstance(error, (typer.Exit, typer.BadParameter, SystemExit)):
             return
         self._report(error)
@@ -119,8 +135,8 @@ class Run:
             self.progress.advance()
 
     @contextmanager
-    def attempt(self, source: Source) -> Iterator[None]:
-        """Report what goes wrong with one input, and let the command go on with the next."""
+    def attempt(self, source: Source | str) -> Iterator[None]:
+        """Report what goes wrong with one input, or argument, and let the command go on with the next."""
         try:
             yield
         except InternalError:
@@ -155,25 +171,44 @@ def _view(source: Source, mode: Mode, filters: Filters) -> View:
     return View(source, kept, source.path)
 
 
-def _explain(error: KeepsetError | OSError, source: Source | None) -> tuple[ExitCode, str]:
-    name = f"{source.name}: " if source else ""
+def _explain(error: KeepsetError | OSError, source: Source | str | None) -> tuple[ExitCode, str]:
+    name = f"{source.name}: " if isinstance(source, Source) else f"{one_line(source)}: " if source else ""
     match error:
         case ManifestError():
             return ExitCode.BAD_INPUT, _explain_manifest(error, source)
-        case KeepsetError() if isinstance(error, OSError):
-            return ExitCode.NOT_FOUND, f"{name}{error.strerror} in the manifest: {one_line(str(error.filename))}"
+        case PathNotFoundError() | PathIsADirectoryError() | PathNotADirectoryError():
+            where = "manifest" if isinstance(source, Source) and source.collection is None else "collection"
+            return ExitCode.NOT_FOUND, f"{name}{error.strerror} in the {where}: {one_line(str(error.filename))}"
+        case ApiError():
+            return _api_exit_code(error.status_code), f"{name}{one_line(error.reason, 400)}"
+        case TransferError() | StoreError():
+            return ExitCode.FAILED_IO, one_line(str(error), 400)
+        case KeepRequestError() if not isinstance(error, NotFoundError):
+            return ExitCode.FAILED_IO, f"{name}{one_line(str(error), 400)}"
         case KeepsetError():
-            return ExitCode.BAD_INPUT, f"{name}{one_line(str(error))}"
+            code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.BAD_INPUT
+            return code, f"{name}{one_line(str(error), 400)}"
         case FileNotFoundError() | NotADirectoryError():
-            return ExitCode.NOT_FOUND, f"{name}{error.strerror}"
+            return ExitCode.NOT_FOUND, f"{_with_path(error, name)}{error.strerror}"
         case OSError():
-            return ExitCode.FAILED_IO, f"{name}{error.strerror or error}"
+            return ExitCode.FAILED_IO, f"{_with_path(error, name)}{error.strerror or error}"
 
 
-def _explain_manifest(error: ManifestError, source: Source | None) -> str:
+def _with_path(error: OSError, name: str) -> str:
+    return name or (f"{one_line(str(error.filename))}: " if error.filename else "")
+
+
+def _api_exit_code(status: int) -> ExitCode:
+    if status == HTTPStatus.NOT_FOUND:
+        return ExitCode.NOT_FOUND
+    is_refused = status != HTTPStatus.CONFLICT and status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return ExitCode.BAD_INPUT if is_refused else ExitCode.FAILED_IO
+
+
+def _explain_manifest(error: ManifestError, source: Source | str | None) -> str:
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     what = f"{one_line(error.message, 400)} [{error.code}]{notes}"
-    if source is None or error.line is None:
+    if not isinstance(source, Source) or error.line is None:
         return what
     advice = "keepset validate" if source.is_standard_input else f"keepset validate {quote(source.file)}"
     return f"{source.name}:{error.line}:{error.column}: {what} ('{advice}' lists every problem)"

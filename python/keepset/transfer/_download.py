@@ -6,6 +6,7 @@ behind the part of it that proves to be right.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -74,9 +75,9 @@ def download(
     jobs = checked_jobs(jobs)
     item = collection.find(path)
     if item is None:
-        raise errors.PathNotFoundError("no such file or directory in the collection", path)
+        raise errors.PathNotFoundError("no such file or directory", path)
     is_directory = hasattr(item, "keys")
-    manifest = Manifest.parse(item.manifest_text()).subset(include, exclude)
+    manifest = _manifest(item, is_directory=is_directory).subset(include, exclude)
     manager = collection.root_collection()._my_block_manager()
     top = os.fspath(local_path)
     directories, files = _layout(manifest, top, is_directory=is_directory)
@@ -99,6 +100,14 @@ def download(
         unchanged=tuple(outcome.file.name for outcome in outcomes if not outcome.copied),
         size=sum(outcome.file.size for outcome in outcomes if outcome.copied),
     )
+
+
+def _manifest(item: Any, *, is_directory: bool) -> Manifest:
+    """Return the manifest of a directory, or one with a file alone."""
+    if is_directory:
+        return Manifest.parse(item.manifest_text())
+    only = "/" + re.sub(r"([*?\[\]{}\\])", r"\\\1", item.name)
+    return Manifest.parse(item.parent.manifest_text()).subset(only)
 
 
 def _layout(manifest: Manifest, top: str, *, is_directory: bool) -> tuple[list[str], list[_File]]:

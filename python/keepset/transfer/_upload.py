@@ -148,12 +148,10 @@ def _check(before: Manifest, files: list[str], directories: list[str]) -> None:
         for end in range(1, len(parts) + 1):
             above = "/".join(parts[:end])
             if above in before and before.stat(above).is_file():
-                raise errors.PathNotADirectoryError(
-                    "a directory is to be here, and a file is, in the collection", above
-                )
+                raise errors.PathNotADirectoryError("a directory is to be here, and there is a file", above)
     for name in files:
         if name in before and before.stat(name).is_dir():
-            raise errors.PathIsADirectoryError("a file is to be here, and a directory is, in the collection", name)
+            raise errors.PathIsADirectoryError("a file is to be here, and there is a directory", name)
 
 
 def _earlier(

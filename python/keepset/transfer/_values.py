@@ -28,6 +28,21 @@ class Transferred(NamedTuple):
     resumed: tuple[str, ...] = ()
     size: int = 0
 
+    @classmethod
+    def joined(cls, results: "Iterable[Transferred]") -> "Transferred":
+        """Return what several transfers have done together.
+
+        Args:
+            results: What each has done.
+        """
+        results = list(results)
+        return cls(
+            tuple(path for result in results for path in result.copied),
+            tuple(path for result in results for path in result.unchanged),
+            tuple(path for result in results for path in result.resumed),
+            sum(result.size for result in results),
+        )
+
 
 class Counter:
     """Adds up what threads have done, and tells.

@@ -31,7 +31,7 @@ def blocks(
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        views = run.views(with_paths(manifests), mode, filters)
+        views = run.views(with_paths(manifests, run.stores), mode, filters)
         if json:
             run.output.json(item for view in views for item in _described(view, stripped))
             return

@@ -54,7 +54,7 @@ def diff(
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = whole_manifests([old, new])
+        sources = whole_manifests([old, new], run.stores)
         loaded = [filters.apply(manifest) for _, manifest in run.manifests(sources, mode)]
         if run.exit_code:
             return

@@ -37,7 +37,7 @@ def du(
     filters = Filters(include, exclude)
     grand_total = 0
     with Run() as run:
-        sources = with_paths(manifests)
+        sources = with_paths(manifests, run.stores)
         views = run.views(sources, mode, filters)
         if json:
             run.output.json(item for view in views for item in _described(view, depth))

@@ -44,7 +44,7 @@ def extract(
         raise typer.BadParameter("an empty PATH; all of the manifest is .")
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = whole_manifests([manifest])
+        sources = whole_manifests([manifest], run.stores)
         (target,) = targets(sources, output, in_place=False, json=json)
         for source, whole in run.manifests(sources, mode):
             patterns = [_pattern(run, source.name, whole, utf8_argument(path)) for path in paths or []]

@@ -66,7 +66,7 @@ def find(
     tests = _Tests(_names(name, iname), _any_of(path, 0), _sizes(size), type_, max_depth)
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = with_paths(manifests)
+        sources = with_paths(manifests, run.stores)
         views = run.views(sources, mode, filters)
         if json:
             run.output.json(describe(view.source, stat) for view in views for stat in _stats(view, tests))

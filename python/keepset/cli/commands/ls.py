@@ -1,14 +1,16 @@
-"""`keepset ls`: what is in a directory of a manifest."""
+"""`keepset ls`: what is in a directory of a collection, or in the store."""
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from keepset.cli.inputs import with_paths
+from keepset.cli.inputs import STANDARD_INPUT, Source, read_standard_input, with_paths
 from keepset.cli.options import Exclude, Human, Include, Json, Manifests, ModeOption, Print0
 from keepset.cli.output import Output
 from keepset.cli.paths import Filters, describe, join
+from keepset.cli.records import describe_record, list_records
 from keepset.cli.run import Run, View
 from keepset.cli.text import size_text
 from keepset.manifest import Stat
@@ -40,14 +42,21 @@ def ls(
     exclude: Exclude = None,
     mode: ModeOption = "compat",
 ) -> None:
-    """List a directory.
+    """List a directory, or the collections of the store.
 
-    Sorted by name, in order of code points; a directory has a slash behind its name.
+    Sorted by name, in order of code points; a directory has a slash behind its name. Without an argument, and with
+    nothing on standard input, the collections are listed.
     """
     layout = _Layout(long, recursive, human, by_size, reverse, print0)
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = with_paths(manifests)
+        given = _given_input() if not manifests else b""
+        if not manifests and not given:
+            if include or exclude:
+                raise typer.BadParameter("patterns choose files of a collection, and none is named")
+            _list_store(run, layout, json)
+            return
+        sources = [Source(STANDARD_INPUT, text=given)] if given else with_paths(manifests, run.stores)
         views = run.views(sources, mode, filters)
         if json:
             run.output.json(item for view in views for item in _described(view, layout))
@@ -61,6 +70,31 @@ def ls(
                     run.output.line(f"{gap}{run.output.name(title)}:")
                     gap = "\n"
                 _print_directory(run.output, view, directory, layout)
+
+
+def _given_input() -> bytes:
+    """Read what somebody has piped in; nothing at a terminal, where a manifest is typed after `-` only."""
+    return b"" if sys.stdin is None or sys.stdin.isatty() else read_standard_input()
+
+
+def _list_store(run: Run, layout: _Layout, json: bool) -> None:
+    """List the collections; one without a name by its UUID, so that every line can be passed on."""
+    records = [describe_record(record) for record in list_records(run)]
+    records.sort(key=lambda record: record["name"] or record["uuid"], reverse=layout.reverse and not layout.by_size)
+    if layout.by_size:
+        records.sort(key=lambda record: record["size"], reverse=not layout.reverse)
+    if json:
+        run.output.json(records)
+        return
+    sizes = [size_text(record["size"], layout.human) for record in records]
+    width = max(map(len, sizes), default=0)
+    run.output.lines(
+        (
+            (f"d {size:>{width}} " if layout.long else "") + _shown(run.output, f"{record['name'] or record['uuid']}/")
+            for record, size in zip(records, sizes, strict=True)
+        ),
+        "\0" if layout.print0 else "\n",
+    )
 
 
 def _directories(view: View, layout: _Layout) -> Iterator[str]:

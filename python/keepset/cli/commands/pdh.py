@@ -23,7 +23,7 @@ def pdh(
     name, as md5sum does.
     """
     with Run() as run:
-        sources = whole_manifests(manifests)
+        sources = whole_manifests(manifests, run.stores)
         hashes = (
             (source.file, (manifest.normalized() if normalized else manifest).portable_data_hash)
             for source, manifest in run.manifests(sources, mode)

@@ -66,7 +66,7 @@ def _rewrite(
     transform: Callable[[Manifest], Manifest],
 ) -> None:
     with Run() as run:
-        sources = whole_manifests(manifests)
+        sources = whole_manifests(manifests, run.stores)
         goals = dict(zip(sources, targets(sources, output, in_place, json), strict=True))
         with run.output.array(json) as array:
             for source, manifest in run.manifests(sources, mode):
@@ -75,7 +75,7 @@ def _rewrite(
 
 def _check(manifests: list[str] | None, mode: Mode) -> None:
     with Run() as run:
-        for source, manifest in run.manifests(whole_manifests(manifests), mode):
+        for source, manifest in run.manifests(whole_manifests(manifests, run.stores), mode):
             if not manifest.is_normalized:
                 run.found(ExitCode.FOUND)
                 run.output.line(f"{run.output.name(source.file)}: not in normal form")

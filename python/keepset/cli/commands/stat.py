@@ -45,7 +45,7 @@ def stat(
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        described = (_facts(view) for view in run.views(with_paths(manifests), mode, filters))
+        described = (_facts(view) for view in run.views(with_paths(manifests, run.stores), mode, filters))
         if json:
             run.output.json(described)
             return

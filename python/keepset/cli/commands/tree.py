@@ -45,7 +45,7 @@ def tree(
     """Draw the directories as a tree."""
     filters = Filters(include, exclude)
     with Run() as run, run.output.array(json) as array:
-        for view in run.views(with_paths(manifests), mode, filters):
+        for view in run.views(with_paths(manifests, run.stores), mode, filters):
             nodes = _nodes(view, level, directories_only)
             if array is not None:
                 array.append_text(_json(view, nodes, level))

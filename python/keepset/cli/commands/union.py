@@ -34,7 +34,7 @@ def union(
     """
     target = target_file(output)
     with Run() as run:
-        sources = whole_manifests(manifests)
+        sources = whole_manifests(manifests, run.stores)
         loaded = [manifest for _, manifest in run.manifests(sources, mode)]
         if run.exit_code:
             return

@@ -36,7 +36,7 @@ def validate(
     most = limit or sys.maxsize
     checked = faulty = total = 0
     with Run() as run:
-        sources = whole_manifests(manifests)
+        sources = whole_manifests(manifests, run.stores)
         with run.output.array(json) as array:
             for source in run.each(sources):
                 with run.attempt(source):
