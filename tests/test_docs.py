@@ -93,10 +93,19 @@ def run_console(code: str, where: str) -> None:
             pytest.fail(f"{where}: {command}printed\n{result.stdout}and not\n{expected}", pytrace=False)
 
 
+def use_own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep examples away from the store and the state of whoever runs the tests."""
+    for name in ("KEEP_LOCAL_STORE", "ARVADOS_API_HOST", "ARVADOS_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KEEPSET_STORE", str(folder.with_name(f"{folder.name}-store")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder.with_name(f"{folder.name}-state")))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(ROOT / "tests" / "data" / "1000G_ref_manifest", tmp_path)
     monkeypatch.chdir(tmp_path)
+    use_own_store(tmp_path, monkeypatch)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page.read_text(encoding="utf-8")):
         where = f"{page.relative_to(ROOT)}:{block.line}"
@@ -164,7 +173,10 @@ def test_commands_and_their_options_are_documented() -> None:
     sections = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
     shared = page[: page.index("## ls")] + sections["normalize"]
     command_line = typer.main.get_command(app)
-    for name, command in command_line.commands.items():  # type: ignore[attr-defined]
+    commands = dict(command_line.commands)  # type: ignore[attr-defined]
+    for command in commands["collections"].commands.values():
+        commands["collections"].params += command.params
+    for name, command in commands.items():
         for option in (option for parameter in command.params for option in parameter.opts):
             assert not option.startswith("-") or f"`{option}`" in sections[name] + shared, f"{name} {option}"
 
@@ -189,6 +201,11 @@ JSON_EXAMPLES = {
     "union": ["small", "other"],
     "diff": ["small", "other"],
     "version": [],
+    "put": ["small", "--name", "new"],
+    "get": ["stored", "."],
+    "collections": ["list"],
+    "verify": [],
+    "gc": [],
 }
 
 
@@ -204,16 +221,24 @@ def keys(document: object) -> Iterator[str]:
 @pytest.mark.parametrize("command", JSON_EXAMPLES)
 def test_fields_of_json_are_documented(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    use_own_store(tmp_path, monkeypatch)
+    with keepset.open_store() as store:
+        damaged = tmp_path.with_name(f"{tmp_path.name}-store") / "blocks" / "000" / ("0" * 32)
+        damaged.parent.mkdir()
+        damaged.write_bytes(b"damaged")
+        store.collections().create(body={"name": "stored"}).execute()
     Path("small").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:b 0:1:c\n")
     Path("other").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:moved 0:1:c 0:2:new\n")
     Path("bad").write_text("bad\n")
-    result = typer.testing.CliRunner().invoke(app, [command, "--json", *JSON_EXAMPLES[command]])
+    result = typer.testing.CliRunner().invoke(app, [command, *JSON_EXAMPLES[command], "--json"])
     rows = re.findall(r"^\| (`\w+`.*?) \| (.*?) \| (.*?) \|$", CLI_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     described = [f"{what} {fields}" for commands, what, fields in rows if f"`{command}`" in commands]
     assert described
     text = " ".join(described)
     if "entry" in text:
         text += next(fields for commands, _, fields in rows if commands.startswith("`ls`"))
+    if "those of `put`" in text:
+        text += next(fields for commands, _, fields in rows if commands.startswith("`put`"))
     if "likewise" in text:
         text += next(fields for commands, _, fields in rows if commands.startswith("`normalize`"))
     documented = {"manifest", *re.findall(r"`(\w+)`", text)}

@@ -7,7 +7,8 @@
     keep:reads, keep:UUID, keep:HASH     a collection, and never a file
 
 each with a path in the collection behind a slash, if a part of it is meant: `reads/2024/a.bam`. A name may have slashes
-of its own. What could be several things is none of them: the error lists them.
+of its own. What could be several things is none of them: the error lists them. A file that is no manifest counts only
+if nothing else has its name.
 """
 
 import os
@@ -22,6 +23,8 @@ __all__ = ["Reference", "find_file", "resolve"]
 _SCHEME = "keep:"
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _HASH = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
+_MANIFEST = re.compile(rb"\s*\S+ +[0-9a-f]{32}\+[0-9]")
+_START = 4096
 _FILE_STARTS = ("./", "../", "/")
 _FIELDS = ["uuid", "name", "modified_at"]
 _MOST_CANDIDATES = 100
@@ -131,6 +134,9 @@ def find_file(text: str) -> Reference | None:
 
 def _only(text: str, candidates: list[tuple[Reference, str]], file: Reference | None) -> Reference:
     """Return the only thing that it can be."""
+    if file is not None and candidates and not _looks_like_manifest(file.target):
+        # The data that a collection was made of often lies in a directory of the collection's name.
+        file = None
     if file is not None and not candidates:
         return file
     if file is None and len(candidates) == 1:
@@ -144,6 +150,16 @@ def _only(text: str, candidates: list[tuple[Reference, str]], file: Reference | 
             " the collection"
         )
     raise AmbiguousReferenceError(f"{text!r} is the name of several collections: {described}; use a UUID")
+
+
+def _looks_like_manifest(path: str) -> bool:
+    if not os.path.isfile(path):  # noqa: PTH113 - a pipe can be read only once, and whoever made it knows why
+        return True
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return _MANIFEST.match(file.read(_START)) is not None
+    except OSError:
+        return False
 
 
 def _by_identifier(text: str) -> Reference | None:

@@ -54,11 +54,15 @@ Command = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in a folder with the manifest `small`, whatever the terminal of whoever runs the tests is like."""
+    """Run in a folder with the manifest `small`, whatever terminal and settings whoever runs the tests has."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small").write_text(SMALL)
     for name in ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR", "LC_ALL"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("KEEP_LOCAL_STORE", "ARVADOS_API_HOST", "ARVADOS_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KEEPSET_STORE", str(tmp_path.with_name(f"{tmp_path.name}-store")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-state")))
 
 
 @pytest.fixture

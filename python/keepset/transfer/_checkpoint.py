@@ -39,15 +39,17 @@ class Stored:
     Args:
         manifest: The manifest that it got to.
         signatures: Of each local file, what it looked like then.
+        begun: Of the file that was being stored, how many bytes of it are in the manifest.
     """
 
-    def __init__(self, manifest: Manifest, signatures: dict[str, list[int]]) -> None:
+    def __init__(self, manifest: Manifest, signatures: dict[str, list[int]], begun: dict[str, int]) -> None:
         self.manifest = manifest
         self._signatures = signatures
+        self._begun = begun
         self._blocks: dict[str, bool] = {}
 
-    def has(self, file: LocalFile, name: str, keep: "BlockClient") -> bool:
-        """Tell whether a local file is stored as it is now.
+    def size(self, file: LocalFile, name: str, keep: "BlockClient") -> int | None:
+        """Return how many bytes of a local file are stored as they are now; None for nothing.
 
         Args:
             file: The local file.
@@ -55,11 +57,13 @@ class Stored:
             keep: Where its blocks should be.
         """
         if self._signatures.get(file.name) != file.signature or name not in self.manifest:
-            return False
+            return None
+        size = self.manifest.stat(name).size
         # Of what was in memory only, the note has the signature, but the manifest not all the bytes.
-        if self.manifest.stat(name).size != file.size:
-            return False
-        return all(self._is_there(locator, keep) for locator, _, _ in self.manifest.read_plan(name))
+        if size != self._begun.get(file.name, file.size):
+            return None
+        is_there = all(self._is_there(locator, keep) for locator, _, _ in self.manifest.read_plan(name))
+        return size if is_there else None
 
     def _is_there(self, locator: str, keep: "BlockClient") -> bool:
         if locator not in self._blocks:
@@ -83,6 +87,7 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._signatures: dict[str, list[int]] = {}
+        self._begun: dict[str, int] = {}
         self._due = time.monotonic() + _INTERVAL
         self._works = True
 
@@ -112,20 +117,34 @@ class Checkpoint:
             if note["format"] != _FORMAT:
                 return None
             signatures = {str(name): [int(number) for number in numbers] for name, numbers in note["files"].items()}
-            return Stored(Manifest.parse(note["manifest"]), signatures)
+            begun = {str(name): int(size) for name, size in note["begun"].items()}
+            return Stored(Manifest.parse(note["manifest"]), signatures, begun)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, errors.KeepsetError):
             return None
 
-    def add(self, file: LocalFile, manifest: Callable[[], str]) -> None:
-        """Note that a file is in the collection; writes now and then.
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to write."""
+        return self._works and time.monotonic() >= self._due
+
+    def add(self, file: LocalFile) -> None:
+        """Note that a file is in the collection.
 
         Args:
             file: The local file.
-            manifest: Gives the manifest of what is stored.
         """
+        self._begun.pop(file.name, None)
         self._signatures[file.name] = file.signature
-        if time.monotonic() >= self._due:
-            self.write(manifest)
+
+    def begin(self, file: LocalFile, size: int) -> None:
+        """Note that the beginning of a file is stored.
+
+        Args:
+            file: The local file.
+            size: How many bytes.
+        """
+        self._begun[file.name] = size
+        self._signatures[file.name] = file.signature
 
     def write(self, manifest: Callable[[], str]) -> None:
         """Write the note, whole or not at all. If that is not possible, the upload goes on without.
@@ -136,7 +155,12 @@ class Checkpoint:
         if not self._works:
             return
         started = time.monotonic()
-        note: dict[str, Any] = {"format": _FORMAT, "files": self._signatures, "manifest": manifest()}
+        note: dict[str, Any] = {
+            "format": _FORMAT,
+            "files": self._signatures,
+            "begun": self._begun,
+            "manifest": manifest(),
+        }
         temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(6)}.tmp")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

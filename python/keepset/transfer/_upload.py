@@ -1,22 +1,20 @@
 """Local files and directories into a collection.
 
 Files are closed one after the other, in an order that depends on names only: the manifest, and so the portable data
-hash, is the same whatever the number of threads that read ahead. It is also the same after an interruption: small
-files, which are packed in order of closing, are taken over from the earlier attempt up to the first that has to be
-read again, and none behind it; large files have blocks of their own, and are taken over wherever they are.
+hash, is the same whatever the number of threads that read ahead, and (see `_resume`) whether there were interruptions.
 """
 
 import os
-from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from keepset import errors
-from keepset.blocks import PACKED_SIZE
+from keepset.blocks import BLOCK_SIZE
 from keepset.manifest import Manifest
 from keepset.transfer._checkpoint import Checkpoint, Stored
 from keepset.transfer._compare import PIECE, Blocks, matching
 from keepset.transfer._local import LocalFile, LocalTree, scan
 from keepset.transfer._parallel import Stop, checked_jobs, in_order
+from keepset.transfer._resume import taken_over
 from keepset.transfer._values import Counter, Patterns, Progress, Transferred
 
 __all__ = ["upload", "upload_stream"]
@@ -28,7 +26,11 @@ _READ_AHEAD = 4 << 20
 class _Task(NamedTuple):
     file: LocalFile
     name: str  # in the collection
-    is_stored: bool  # by an earlier attempt
+    stored: int | None  # how many bytes an earlier attempt has stored
+
+    @property
+    def is_stored(self) -> bool:
+        return self.stored == self.file.size
 
 
 class _Prepared(NamedTuple):
@@ -86,21 +88,18 @@ def upload(
     if not dry_run and not root.writable():
         raise errors.ArgumentError("the collection is read-only")
     stored = checkpoint.read() if checkpoint and not dry_run else None
-    tasks = [_Task(file, names[file.name], was_stored) for file, was_stored in _earlier(tree, names, stored, root)]
+    sizes = taken_over(tree.files, names, stored, before, root._my_keep()) if stored else {}
+    tasks = [_Task(file, names[file.name], sizes.get(file.name)) for file in tree.files]
     counter = Counter(sum(file.size for file in tree.files), progress)
     run = _Run(collection, counter, stored, checkpoint if not dry_run else None, before, dry_run=dry_run)
     try:
         for prepared in in_order(run.prepare, tasks, jobs, run.stop):
             run.finish(prepared)
-    except BaseException:
-        if not dry_run:
-            run.interrupted()
-        raise
+    finally:
+        run.note()
     if not dry_run:
         for name in [*empty, *([prefix] if prefix and not tree.is_file else [])]:
             collection.mkdirs(name.rstrip("/"))
-        if checkpoint is not None:
-            checkpoint.write(run.manifest)
     return Transferred(tuple(run.copied), tuple(run.unchanged), tuple(run.resumed), run.size)
 
 
@@ -154,20 +153,6 @@ def _check(before: Manifest, files: list[str], directories: list[str]) -> None:
             raise errors.PathIsADirectoryError("a file is to be here, and there is a directory", name)
 
 
-def _earlier(
-    tree: LocalTree, names: dict[str, str], stored: Stored | None, root: Any
-) -> Iterator[tuple[LocalFile, bool]]:
-    """Say of each file whether it can be taken over from the earlier attempt; see the module."""
-    keep: Any = root._my_keep() if stored else None
-    in_turn = True
-    for file in tree.files:
-        is_packed = 0 < file.size <= PACKED_SIZE
-        was_stored = stored is not None and stored.has(file, names[file.name], keep) and (in_turn or not is_packed)
-        if is_packed:
-            in_turn = in_turn and was_stored
-        yield file, was_stored
-
-
 class _Run:
     """An upload that is going on.
 
@@ -209,16 +194,11 @@ class _Run:
         root = self._collection.root_collection()
         return CollectionReader(manifest, api_client=root._api_client, keep_client=root._keep_client)
 
-    def manifest(self) -> str:
-        """Give the manifest of what is stored, and wait for nothing."""
-        text: str = self._collection.manifest_text(only_committed=True)
-        return text
-
     def prepare(self, task: _Task) -> _Prepared:
         """Read a file ahead, or find that the collection has it. Threads do this."""
         self.stop.check()
-        file, name, is_stored = task
-        if is_stored:
+        file, name, _ = task
+        if task.stored is not None:
             return _Prepared(task)
         if name in self._before and self._before.stat(name).size == file.size:
             plan = self._before.read_plan(name)
@@ -238,50 +218,88 @@ class _Run:
 
     def finish(self, prepared: _Prepared) -> None:
         """Put a file into the collection, when it is its turn."""
-        file, name, is_stored = prepared.task
+        task = prepared.task
+        file, name, start = task
         done = file.size
-        if is_stored:
+        if start is not None:
             self._collection.copy(name, name, source_collection=self._source, overwrite=True)
+            done = start
+        if task.is_stored:
             self.resumed.append(name)
         elif prepared.is_there:
             self.unchanged.append(name)
         else:
             self.copied.append(name)
-            self.size += file.size
+            self.size += file.size - (start or 0)
             if not self._dry_run:
+                done = start or 0
+                self._counter.add(done, name)
+                self._write(task, prepared.data)
                 done = 0
-                self._write(file, name, prepared.data)
         self._counter.add(done, name)
         if self._checkpoint is not None:
-            self._checkpoint.add(file, self.manifest)
+            self._checkpoint.add(file)
+            if self._checkpoint.is_due:
+                self._checkpoint.write(self._manifest)
 
-    def _write(self, file: LocalFile, name: str, data: bytes | None) -> None:
-        writer = self._collection.open(name, "wb")
+    def _write(self, task: _Task, data: bytes | None) -> None:
+        file, name, start = task
         try:
-            with writer:
-                if data is not None:
-                    writer.write(data)
-                    self._counter.add(len(data), name)
-                else:
-                    self._stream(file, name, writer)
+            with self._collection.open(name, "wb" if start is None else "r+b") as writer:
+                try:
+                    if data is not None:
+                        writer.write(data)
+                        self._counter.add(len(data), name)
+                    else:
+                        self._stream(file, name, writer, start or 0)
+                except BaseException:
+                    self._give_up(file, name)
+                    raise
         except BaseException:
-            self._collection.remove(name)  # not half of it
+            self._collection.remove(name)
             raise
 
-    def _stream(self, file: LocalFile, name: str, writer: Any) -> None:
-        size = 0
+    def _give_up(self, file: LocalFile, name: str) -> None:
+        """Note what of a file is stored, and see to it that closing it does not store half of it."""
+        if file.size > _READ_AHEAD and self._checkpoint is not None:
+            self._keep_beginning(file, name)
+            self.note()
+            self._checkpoint = None  # what is in the note is going to be removed here
+        self._collection.find(name).truncate(0)
+
+    def _stream(self, file: LocalFile, name: str, writer: Any, size: int) -> None:
         with open(file.path, "rb", buffering=0) as local:  # noqa: PTH123
+            local.seek(size)
+            writer.seek(size)
             while size <= file.size and (data := local.read(PIECE)):
                 writer.write(data)
                 size += len(data)
                 self._counter.add(len(data), name)
+                if size % BLOCK_SIZE == 0 and self._checkpoint is not None and self._checkpoint.is_due:
+                    self._keep_beginning(file, name)
+                    self._checkpoint.write(self._manifest)
             _check_unchanged(file, local.fileno(), size)
 
-    def interrupted(self) -> None:
-        """Note what is stored; what is on its way may arrive first."""
+    def _keep_beginning(self, file: LocalFile, name: str) -> None:
+        """Note what of a large file is stored: whole blocks, so that those that follow become what they would have."""
+        item = self._collection.find(name)
+        size = item.size() - item.size() % BLOCK_SIZE
+        if not size or self._checkpoint is None:
+            return
+        item.truncate(size)
+        item.flush()
+        self._checkpoint.begin(file, size)
+
+    def _manifest(self) -> str:
+        """Give the manifest of what is stored, and wait for nothing."""
+        text: str = self._collection.manifest_text(only_committed=True)
+        return text
+
+    def note(self) -> None:
+        """Note what is stored, when what is on its way has arrived."""
         if self._checkpoint is not None:
             self._collection.root_collection().stop_threads()
-            self._checkpoint.write(self.manifest)
+            self._checkpoint.write(self._manifest)
 
 
 def _check_unchanged(file: LocalFile, descriptor: int, size: int) -> None:
