@@ -1,4 +1,4 @@
-"""A guided tour: the real commands on a real manifest, then a million files beside the official client.
+"""A guided tour: the real commands on a real manifest and a real tree, then a million files beside the official client.
 
 `make demo` runs it on a release build. Every command is printed before it runs, in a folder that is removed at the end;
 the exit code is 1 if one of them does not do what the tour says.
@@ -6,9 +6,11 @@ the exit code is 1 if one of them does not do what the tour says.
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +32,7 @@ os.environ.setdefault("KEEPSET_CORPORA", "")  # what is generated here is not ke
 from benches import corpora  # noqa: E402 - not installed: found by the path above
 
 MANIFEST = "1000G_ref_manifest"
+QUICK_FILES = 50_000
 T = TypeVar("T")
 
 
@@ -114,6 +117,58 @@ CHAPTERS = [
 ]
 
 
+# What is not of the library itself, or differs from one installation to the next.
+LEFT_OUT = ["__pycache__", "site-packages", "dist-packages", "config-*"]
+QUICK = ["email", "json", "asyncio"]
+
+
+def tree_chapters(quick: bool) -> list[Chapter]:
+    """Give the part of the tour that stores a real tree: the standard library, or with `quick` a part of it."""
+    library = shlex.quote(sysconfig.get_path("stdlib"))
+    chosen = [f"--exclude '{pattern}'" for pattern in LEFT_OUT]
+    if quick:
+        chosen += [f"--include /{name}" for name in QUICK]
+    left_out = " ".join(f"-x '{pattern}'" for pattern in LEFT_OUT)
+    compared = QUICK if quick else ["."]
+    return [
+        Chapter(
+            "Store",
+            "The standard library of this Python, in a store of its own. It is a folder; no cluster is needed.",
+            [
+                Command(f"keepset put {library} --name library {' '.join(chosen)}"),
+                Command("keepset ls -lh"),
+                Command("keepset stat -h library"),
+                Command("keepset find library --size +40K -lh --name '*.py' | head -n 5"),
+            ],
+        ),
+        Chapter(
+            "Edit",
+            "Collections are changed without moving data: what is copied refers to the same blocks.",
+            [
+                Command("echo 'Worth reading.' | keepset put - --filename README --name reading"),
+                Command("keepset cp library/json library/email reading/"),
+                Command("keepset mv reading/json reading/attic/json"),
+                Command("keepset rm -r reading/email/mime"),
+                Command("keepset tree -L 2 -h reading | head -n 12"),
+                Command("keepset cat reading/README"),
+                Command("keepset collections list -h"),
+            ],
+        ),
+        Chapter(
+            "Fetch and compare",
+            "Back to the disk, and compared byte for byte. Again, and nothing is left to do.",
+            [
+                Command("keepset get library copy"),
+                Command(
+                    "; ".join(["set -e", *(f"diff -r {left_out} {library}/{name} copy/{name}" for name in compared)])
+                ),
+                Command("keepset get library copy --dry-run"),
+                Command("keepset verify"),
+            ],
+        ),
+    ]
+
+
 class Tour:
     """Runs commands in a folder and keeps count of those that go wrong."""
 
@@ -122,7 +177,13 @@ class Tour:
         self.folder = folder
         self.failures = 0
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self.environment = os.environ | {"PATH": path}
+        self.environment = os.environ | {
+            "PATH": path,
+            "KEEPSET_STORE": str(folder / "store"),
+            "XDG_STATE_HOME": str(folder / "state"),
+        }
+        for name in ("KEEP_LOCAL_STORE", "ARVADOS_API_HOST", "ARVADOS_API_TOKEN"):
+            self.environment.pop(name, None)
 
     def chapter(self, chapter: Chapter) -> None:
         """Run a part of the tour."""
@@ -277,7 +338,9 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--files", type=int, default=1_000_000, help="of the generated manifest (1,000,000)")
-    parser.add_argument("--quick", dest="files", action="store_const", const=50_000, help="50,000 files")
+    parser.add_argument(
+        "--quick", dest="files", action="store_const", const=QUICK_FILES, help="50,000 files, and a small tree"
+    )
     return parser.parse_args()
 
 
@@ -290,7 +353,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="keepset-demo-") as folder:
         tour = Tour(console, Path(folder))
         shutil.copy(ROOT / "tests" / "data" / MANIFEST, folder)
-        for chapter in CHAPTERS:
+        for chapter in [*CHAPTERS, *tree_chapters(quick=files <= QUICK_FILES)]:
             tour.chapter(chapter)
         large(tour, files)
     console.print()

@@ -36,7 +36,21 @@ def test_the_whole_tour() -> None:
         [sys.executable, DEMO, "--files", "2000"], capture_output=True, check=False, text=True, timeout=60
     )
     assert (result.returncode, result.stderr) == (0, "")
-    for command in ("ls", "stat", "find", "normalize", "pdh", "validate", "diff", "extract", "union"):
+    for command in (
+        "ls",
+        "stat",
+        "find",
+        "normalize",
+        "pdh",
+        "validate",
+        "diff",
+        "extract",
+        "union",
+        "put",
+        "cp",
+        "mv",
+        "get",
+    ):
         assert f"\n$ keepset {command} " in result.stdout
     assert "R human_g1k_v37.dict.gz -> dictionary.gz\n" in result.stdout
     assert "damaged:1:7403: segment-out-of-range: " in result.stdout

@@ -172,7 +172,7 @@ def _by_identifier(text: str) -> Reference | None:
 def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bool) -> list[tuple[Reference, str]]:
     """Find the collections whose name a text is, or begins with before a slash."""
     ends = [index for index, character in enumerate(text) if character == "/"]
-    names = {text[:end]: text[end:] for end in [*ends, len(text)] if end}
+    names = {text[:end]: text[end:] for end in [*ends, len(text)] if end and _can_be_name(text[:end])}
     source = catalog()
     if source is None or not names:
         return []
@@ -194,6 +194,11 @@ def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bo
         )
         for item in found["items"]
     ]
+
+
+def _can_be_name(text: str) -> bool:
+    """Tell whether a record can have a name: those in collections are bytes, but this one is text."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _exists(identifier: str, catalog: Callable[[], Catalog | None]) -> bool:

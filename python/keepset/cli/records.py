@@ -28,7 +28,7 @@ _FIELDS = [
 
 def readable(run: Run, argument: str) -> tuple[Any, str]:
     """Return a collection, and the path in it, that an argument names; manifest files count."""
-    reference = resolve(argument, run.stores.existing)
+    reference = resolve(argument, run.stores.reading)
     return reference.open(run.stores.reading()), reference.path
 
 
@@ -48,7 +48,7 @@ def find_record(run: Run, argument: str, *, include_trash: bool = False) -> Refe
     Raises:
         ArgumentError: It names something that is no record.
     """
-    reference = resolve(argument, run.stores.existing, files=False, include_trash=include_trash)
+    reference = resolve(argument, run.stores.reading, files=False, include_trash=include_trash)
     if not reference.is_record:
         raise ArgumentError(
             f"{one_line(argument)} is what a collection holds, which never changes: name it, or its UUID"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "Stored"]
 
 _FORMAT = 1
+_FIRST = 1.0
 _INTERVAL = 5.0
 _PATIENCE = 20
 """Writing a note may take a twentieth of the time: that of a million files takes seconds."""
@@ -88,7 +89,7 @@ class Checkpoint:
         self.path = Path(path)
         self._signatures: dict[str, list[int]] = {}
         self._begun: dict[str, int] = {}
-        self._due = time.monotonic() + _INTERVAL
+        self._due = time.monotonic() + _FIRST
         self._works = True
 
     @classmethod
