@@ -120,7 +120,7 @@ class WrittenFile:
         return state.buffer
 
     def _seal(self) -> Buffer | None:
-        """End the current buffer. One that has been overwritten in parts is replaced by one with what is left of it."""
+        """End the current buffer. One not written from start to end is replaced by what is left, in order."""
         buffer = self._state.buffer
         if buffer is None:
             return None
@@ -132,7 +132,8 @@ class WrittenFile:
             return buffer
         parts = [part for part in self._tree.read_plan(self._id, 0, self.size()) if part[0] == buffer.cell]
         live = sum(length for _, _, length in parts)
-        if live == buffer.size or buffer.is_shared:
+        offsets = [offset for _, offset, _ in parts]
+        if buffer.is_shared or (live == buffer.size and offsets == sorted(offsets)):
             return buffer
         manager = self._root._my_block_manager()
         if live == 0:
