@@ -176,7 +176,7 @@ class RichCollectionBase(Directory):
             node, _ = found
             if not recursive and self._tree.count(node):
                 raise OSError(errno.ENOTEMPTY, "the subcollection is not empty", path)
-            self._root._remove(node, events)
+            self._root._discard(node, events)
         deliver(events)
 
     def __delitem__(self, p: str) -> None:
@@ -188,7 +188,7 @@ class RichCollectionBase(Directory):
             found = self._tree.child(self._id, p)
             if found is None:
                 raise KeyError(p)
-            self._root._remove(found[0], events)
+            self._root._discard(found[0], events)
             events[:] = [(self, DEL, p, None) for _ in events]
         deliver(events)
 

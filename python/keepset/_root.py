@@ -76,6 +76,18 @@ class Root:
                 events.append((collection, DEL, self._tree.name(node), handle))
         self._tree.detach(node)
 
+    def _discard(self, node: int, events: list[Event]) -> None:
+        """Remove a node, and forget bytes in memory that only it had, unless somebody holds it."""
+        cells = self._tree.cells_below(node)
+        held = cells and any(self._tree.is_at_or_below(handle, node) for handle in list(self._handles))
+        self._remove(node, events)
+        if cells and not held:
+            manager = self._my_block_manager()
+            for cell in cells:
+                buffer = manager.find(cell)
+                if buffer is not None and not buffer.is_shared:
+                    manager.release(buffer)
+
     def _take(
         self,
         source: Any,
@@ -102,7 +114,7 @@ class Root:
             if not moves and origin is self and overlaps:
                 source = _detached_copy(source)
                 moves = True
-            self._remove(old[0], [])
+            self._discard(old[0], [])
         if moves and origin is self:
             if tree.parent(source._id) is not None:
                 self._remove(source._id, events)

@@ -19,6 +19,7 @@ comes next, and what the official client is spared, because it is wrong or becau
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,7 @@ class DifferentialMachine(RuleBasedStateMachine):
 
     @rule(handle=handles, offset=st.integers(-10, 70), whence=st.integers(0, 2))
     def seek(self, handle: tuple[Any, Any, ModelHandle], offset: int, whence: int) -> None:
-        assert len({outcome(lambda file=file: file.seek(offset, whence)) for file in handle}) == 1
+        assert len({outcome(functools.partial(file.seek, offset, whence)) for file in handle}) == 1
 
     @rule(handle=handles, size=st.integers(0, 30))
     def read(self, handle: tuple[Any, Any, ModelHandle], size: int) -> None:

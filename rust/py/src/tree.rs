@@ -441,7 +441,7 @@ impl PyTree {
             })?;
         }
         if node != Tree::ROOT {
-            let copy = enter(py, size, || Tree::below(&tree, node))?;
+            let copy = enter(py, size, || Tree::part(&tree, node))?;
             tree = Arc::new(copy.map_err(|error| failed(py, &error))?);
         }
         if !tree.cells_below(Tree::ROOT).is_empty() {

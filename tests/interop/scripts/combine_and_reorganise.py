@@ -1,5 +1,6 @@
 """Combine collections in the ways that scripts do, and move things about."""
 
+from collections.abc import Callable
 from typing import Any
 
 import arvados.errors
@@ -46,6 +47,7 @@ def main(texts: list[str], session: dict[str, Any]) -> tuple[dict[str, Any], Col
     combined.find_or_create("notes/later", COLLECTION)
     with combined.open("notes/new.txt", "w") as file:
         file.write("combined\n")
+    work: Callable[[], object]
     for work in (
         lambda: combined.copy("nothing", "anywhere"),
         lambda: combined.rename("part0/reads.txt", "no/such/directory"),

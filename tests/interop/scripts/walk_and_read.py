@@ -22,7 +22,7 @@ def walk(collection: Any) -> Iterator[tuple[str, Any]]:
 
 def main(texts: list[str], session: dict[str, Any]) -> tuple[dict[str, Any], CollectionReader]:
     """Describe the first collection."""
-    report: tuple[dict[str, Any], CollectionReader] = {}
+    report: dict[str, Any] = {}
     with CollectionReader(texts[0], **session) as collection:
         report["names"] = sorted(collection)
         report["count"] = len(collection)

@@ -76,13 +76,16 @@ impl Tree {
         Ok(top)
     }
 
-    /// What is below a directory, as a tree of its own.
+    /// A file, or what is below a directory, as a tree of its own.
     ///
     /// # Errors
     /// `TooLarge`.
-    pub fn below(other: &Self, directory: NodeId) -> Result<Self, Error> {
+    pub fn part(other: &Self, node: NodeId) -> Result<Self, Error> {
         let mut tree = Self::default();
-        for child in other.children(directory) {
+        if other.kind(node) == NodeKind::File {
+            tree.copy_from(other, node, Self::ROOT, other.name(node))?;
+        }
+        for child in other.children(node) {
             tree.copy_from(other, child, Self::ROOT, other.name(child))?;
         }
         Ok(tree)
