@@ -1,11 +1,13 @@
 """Combine collections in the ways that scripts do, and move things about."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import arvados.errors
 from arvados.arvfile import ArvadosFile
 from arvados.collection import COLLECTION, FILE, Collection, CollectionReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main(texts: list[str], session: dict[str, Any]) -> tuple[dict[str, Any], Collection]:
