@@ -99,7 +99,7 @@ def upload(
         run.note()
     if not dry_run:
         for name in [*empty, *([prefix] if prefix and not tree.is_file else [])]:
-            collection.mkdirs(name.rstrip("/"))
+            collection.find_or_create(name.rstrip("/"), "collection")
     return Transferred(tuple(run.copied), tuple(run.unchanged), tuple(run.resumed), run.size)
 
 

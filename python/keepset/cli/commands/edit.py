@@ -106,7 +106,7 @@ def _bring(
     overwrite = there is not None and not hasattr(there, "keys") and not hasattr(item, "keys") and not no_clobber
     parent = place.rpartition("/")[0]
     if parent:
-        target.mkdirs(parent)
+        target.find_or_create(parent, "collection")
     (target.rename if moves else target.copy)(item, place, overwrite=overwrite)
 
 
@@ -146,7 +146,7 @@ def mkdir(
             raise ArgumentError("there is something of this name already")
         if not parents and above and collection.find(above) is None:
             raise PathNotFoundError("no such file or directory", above)
-        collection.mkdirs(path)
+        collection.find_or_create(path, "collection")
 
     _each(paths, make, "it has a root directory already")
 
