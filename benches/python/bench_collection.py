@@ -154,7 +154,7 @@ def test_lines(library: Library, compare: Callable[..., Any]) -> None:
     collection = library.collection(collection.manifest_text())
 
     def read() -> int:
-        with collection.open("lines", "r") as file:
+        with collection.open("lines", "rb") as file:
             return sum(1 for _ in file)
 
     assert compare("iterate over lines", read, rounds=3, items=lines, unit="line") == lines
@@ -185,8 +185,11 @@ def test_sequential_reads(library: Library, compare: Callable[..., Any]) -> None
     size = scaled(1 << 28, 1 << 20)
     collection = library.collection()
     with collection.open("data", "wb") as file:
-        file.write(random.Random(1).randbytes(size))
+        generator = random.Random(1)
+        for _ in range(size >> 20):
+            file.write(generator.randbytes(1 << 20))
     collection = library.collection(collection.manifest_text())
+    size = size >> 20 << 20
 
     def read() -> int:
         with collection.open("data", "rb") as file:
