@@ -84,18 +84,22 @@ class WrittenFile:
             sealed = None
             with self.lock:
                 buffer = self._open_buffer()
-                part = view[done : done + BLOCK_SIZE - buffer.size]
-                start = manager.append(buffer, part)
-                if start is None:
-                    self._state.buffer = None
-                    continue
-                if offset + done < self.size():
-                    buffer.is_overwritten = True
-                self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
-                done += len(part)
-                self._touch().version += 1
-                if buffer.size == BLOCK_SIZE:
-                    sealed = self._seal()
+                part = view[done : done + BLOCK_SIZE]
+                if buffer.size + len(part) > BLOCK_SIZE and not self._root.packing:
+                    sealed = self._make_room(len(part))
+                else:
+                    part = part[: BLOCK_SIZE - buffer.size]
+                    start = manager.append(buffer, part)
+                    if start is None:
+                        self._state.buffer = None
+                        continue
+                    if offset + done < self.size():
+                        buffer.is_overwritten = True
+                    self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
+                    done += len(part)
+                    self._touch().version += 1
+                    if buffer.size == BLOCK_SIZE:
+                        sealed = self._seal()
             if sealed:
                 manager.upload(sealed)
         self._tell(WRITE)
@@ -118,6 +122,14 @@ class WrittenFile:
             state.buffer = self._root._my_block_manager().buffer()
             self._root._open_files[self._id] = self
         return state.buffer
+
+    def _make_room(self, size: int) -> Buffer | None:
+        """End the current buffer, as 3.2.1 does where a write does not fit, unless what was overwritten makes room."""
+        sealed = self._seal()
+        if sealed and sealed.size + size <= BLOCK_SIZE:
+            self._touch().buffer, sealed = sealed, None
+            self._root._open_files[self._id] = self
+        return sealed
 
     def _seal(self) -> Buffer | None:
         """End the current buffer. One not written from start to end is replaced by what is left, in order."""
@@ -244,9 +256,9 @@ class WrittenFile:
         """
         with self.lock:
             self._forget_writer(writer)
-            if self._state.writers or self.committed():
-                return
             packs = self._root.packing if flush is None else not flush
+            if self.committed() or (packs and self._state.writers):
+                return
             manager = self._root._my_block_manager()
             if packs:
                 self._seal()
