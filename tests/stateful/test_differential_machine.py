@@ -55,7 +55,7 @@ def leaves_an_empty_segment(file: Any, length: int) -> bool:
     """Whether the official client would leave a segment of no length behind, if it wrote so many bytes."""
     start = file.size() if "a" in file.mode else file.tell()
     if length > official.config.KEEP_BLOCK_SIZE:  # then it writes several times, each time from where a segment starts
-        return start < file.size()
+        return bool(start < file.size())
     return any(
         segment.range_start == start and start + segment.range_size < start + length
         for segment in file.arvadosfile.segments()
