@@ -26,7 +26,7 @@ with warnings.catch_warnings():
     official = pytest.importorskip("arvados")
 
 SCRIPTS = ["walk_and_read", "build_and_save", "combine_and_reorganise"]
-BLOCKS = [b"one,two\nthree\n", bytes(range(7, 90)), "\u00e9t\u00e9\n\u00e0 la plage\n".encode(), b"x" * 100]
+BLOCKS = [b"one,two\nthree\n", bytes(range(7, 90)), "Gr\u00fc\u00dfe\nto them\n".encode(), b"x" * 100]
 A, B, C, D = map(locator, BLOCKS)
 TEXTS = [
     f". {A} {B} 0:40:start.bin 14:14:table.txt\n./sequences {B} {C} 90:9:reads.txt 83:16:all.txt\n"
