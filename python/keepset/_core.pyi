@@ -11,7 +11,31 @@ _Patterns: TypeAlias = str | Iterable[str] | None
 _Place: TypeAlias = int | str  # the number of a cell in memory, or the locator of a block
 _Settlement: TypeAlias = tuple[int, str, int]  # cell, locator, offset in the block
 
-__all__: Sequence[str]
+__all__ = [
+    "DEBUG_BUILD",
+    "BlockIterator",
+    "Change",
+    "ChangeIterator",
+    "Diff",
+    "FileIterator",
+    "KeepLocator",
+    "LocatorAndRange",
+    "Manifest",
+    "Problem",
+    "Range",
+    "SegmentIterator",
+    "Stat",
+    "Tree",
+    "WalkIterator",
+    "__version__",
+    "error_codes",
+    "escape",
+    "first_block",
+    "locators_and_ranges",
+    "normalize_stream",
+    "replace_range",
+    "unescape",
+]
 __version__: str
 DEBUG_BUILD: bool
 

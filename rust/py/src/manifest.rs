@@ -578,7 +578,7 @@ impl PyManifest {
     ///     >>> from keepset import Manifest
     ///     >>> list(Manifest.parse("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n").walk())
     ///     [('.', ['d'], []), ('./d', [], ['a'])]
-    #[pyo3(signature = (top = None))]
+    #[pyo3(signature = (top = None), text_signature = "($self, top='.')")]
     fn walk(&self, py: Python<'_>, top: Option<&Bound<'_, PyString>>) -> PyResult<PyWalkIterator> {
         let root = PyString::new(py, ".");
         let top = top.unwrap_or(&root);
@@ -602,7 +602,7 @@ impl PyManifest {
     ///     >>> from keepset import Manifest
     ///     >>> Manifest.parse("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n").listdir("d")
     ///     ['a']
-    #[pyo3(signature = (path = None))]
+    #[pyo3(signature = (path = None), text_signature = "($self, path='.')")]
     fn listdir<'py>(&self, py: Python<'py>, path: Option<&Bound<'py, PyString>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let node = path.map_or(Ok(Tree::ROOT), |path| self.directory(path))?;
         self.tree().children(node).map(|child| to_str(py, self.tree().name(child))).collect()
@@ -624,7 +624,7 @@ impl PyManifest {
     ///     >>> from keepset import Manifest
     ///     >>> Manifest.parse("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n").stat("d/a")
     ///     Stat(path='d/a', type="file", size=3)
-    #[pyo3(signature = (path = None))]
+    #[pyo3(signature = (path = None), text_signature = "($self, path='.')")]
     fn stat(&self, py: Python<'_>, path: Option<&Bound<'_, PyString>>) -> PyResult<PyStat> {
         let node = path.map_or(Ok(Tree::ROOT), |path| self.node(path))?;
         let size = if self.tree().kind(node) == NodeKind::File { 0 } else { self.size() };
