@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._contents import Contents
+from keepset._node import Node
 from keepset.locking import synchronized
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from keepset._notify import Callback
     from keepset.collection import Collection
 
-__all__ = ["ROOT", "CollectionBase", "Directory"]
-
-ROOT = 0
-"""The node of every root collection."""
+__all__ = ["CollectionBase", "Directory"]
 
 
 class CollectionBase:
@@ -50,7 +47,7 @@ class CollectionBase:
         return Manifest.parse(self.manifest_text()).stripped().text
 
 
-class Directory(CollectionBase, Contents):
+class Directory(CollectionBase, Contents, Node):
     """What `RichCollectionBase` can do without changing anything.
 
     Iterating gives the names in it, in the order in which they came. `collection[name]` is the file or the
@@ -62,26 +59,11 @@ class Directory(CollectionBase, Contents):
     _tree: Tree
     _callback: Callback | None = None
 
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute. One that a program adds keeps the object alive as long as its collection."""
-        object.__setattr__(self, name, value)
-        if not name.startswith("_") and self._id != ROOT:
-            self._root._pinned[self._id] = self
-
     # Where it is.
-
-    @property
-    def lock(self) -> AbstractContextManager[Any]:
-        """The lock of the root collection."""
-        return self._root._lock
 
     def root_collection(self) -> Collection:
         """Return the collection that everything here belongs to."""
         return self._root
-
-    def writable(self) -> bool:
-        """Return whether the collection can be written."""
-        return self._root.writable()
 
     def stream_name(self) -> str:
         """Return the path from the root, beginning with `.`."""
@@ -206,28 +188,6 @@ class Directory(CollectionBase, Contents):
     def manifest(self) -> Manifest:
         """A snapshot as a value. What is in memory is stored first."""
         return Manifest.parse(self.manifest_text())
-
-    # Whether it has been saved.
-
-    def committed(self) -> bool:
-        """Return whether everything here is as it was saved."""
-        return self._tree.is_committed(self._id)
-
-    def modified(self) -> bool:
-        """Return whether anything here has changed since it was saved."""
-        return not self.committed()
-
-    def set_committed(self, value: bool = True) -> None:
-        """Say that everything here is as it was saved, or (False) that it is not."""
-        with self.lock:
-            if value:
-                self._tree.set_committed(self._id)
-            else:
-                self._tree.set_uncommitted(self._id)
-
-    def set_unmodified(self) -> None:
-        """Say that everything here is as it was saved."""
-        self.set_committed()
 
     def flush(self) -> None:
         """Store the bytes of all files here, and wait for it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._core import Tree
-from keepset._directory import ROOT
+from keepset._node import ROOT
 from keepset.blocks import BlockManager
 from keepset.manifest import Manifest, escape
 

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
-from keepset._directory import ROOT
+from keepset._node import ROOT
 from keepset._notify import ADD, DEL, MOD, Event
 from keepset.locking import NoopLock
 

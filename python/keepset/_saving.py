@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
-from keepset._directory import ROOT
+from keepset._node import ROOT
 from keepset._record import Record
 from keepset.manifest import Manifest
 

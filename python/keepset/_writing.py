@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from keepset._node import Node
 from keepset._notify import MOD, WRITE, deliver
 from keepset.blocks import BLOCK_SIZE, PACKED_SIZE
 from keepset.locking import must_be_writable
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from keepset._core import Tree
     from keepset._edits import RichCollectionBase
     from keepset.blocks import Buffer
-    from keepset.collection import Collection
 
 __all__ = ["WritingState", "WrittenFile"]
 
@@ -36,25 +33,17 @@ class WritingState:
         self.writers: set[int] = set()
 
 
-class WrittenFile:
+class WrittenFile(Node):
     """The part of `ArvadosFile` that changes its bytes."""
 
     if TYPE_CHECKING:
-        _root: Collection
-        _id: int
 
-        @property
-        def _tree(self) -> Tree: ...
-        @property
-        def lock(self) -> AbstractContextManager[Any]: ...
         @property
         def name(self) -> str: ...
         @property
         def parent(self) -> RichCollectionBase: ...
 
-        def writable(self) -> bool: ...
         def size(self) -> int: ...
-        def committed(self) -> bool: ...
 
     # Shared by all files that nothing is written to; `_touch` gives one of its own.
     _state = WritingState()

@@ -21,7 +21,6 @@ from keepset.ranges import Range, locators_and_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from keepset._core import Tree
@@ -86,12 +85,6 @@ class ArvadosFile(WrittenFile):
     fuse_entry: Any = None
     _parent_if_detached: RichCollectionBase | None = None
 
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute. One that a program adds keeps the handle alive as long as its collection."""
-        object.__setattr__(self, name, value)
-        if not name.startswith("_"):
-            self._root._pinned[self._id] = self
-
     def __repr__(self) -> str:
         """Return the path, for people."""
         return f"<ArvadosFile {self._tree.path(self._id)!r}>"
@@ -101,11 +94,6 @@ class ArvadosFile(WrittenFile):
     @property
     def _tree(self) -> Tree:
         return self._root._tree
-
-    @property
-    def lock(self) -> AbstractContextManager[Any]:
-        """The lock of the root collection."""
-        return self._root.lock
 
     @property
     def name(self) -> str:
@@ -123,10 +111,6 @@ class ArvadosFile(WrittenFile):
     def stream_name(self) -> str:
         """Return the path of the collection that the file is in, beginning with `.`."""
         return self.parent.stream_name()
-
-    def writable(self) -> bool:
-        """Return whether the collection can be written."""
-        return self._root.writable()
 
     # What it consists of.
 
@@ -258,28 +242,6 @@ class ArvadosFile(WrittenFile):
         """
         plan = self._tree.read_plan(self._id, 0, self.size())
         return any(isinstance(place, str) and KeepLocator(place).permission_expired(as_of_dt) for place, _, _ in plan)
-
-    # Whether it has been saved.
-
-    def committed(self) -> bool:
-        """Return whether the file is as it was saved."""
-        return self._tree.is_committed(self._id)
-
-    def modified(self) -> bool:
-        """Return whether the file has changed since it was saved."""
-        return not self.committed()
-
-    def set_committed(self, value: bool = True) -> None:
-        """Say that the file is as it was saved, or (False) that it is not."""
-        with self.lock:
-            if value:
-                self._tree.set_committed(self._id)
-            else:
-                self._tree.set_uncommitted(self._id)
-
-    def set_unmodified(self) -> None:
-        """Say that the file is as it was saved."""
-        self.set_committed()
 
     # Reading.
 

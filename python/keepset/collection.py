@@ -19,8 +19,9 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from keepset import errors
-from keepset._directory import ROOT, CollectionBase
+from keepset._directory import CollectionBase
 from keepset._edits import COLLECTION, FILE, RichCollectionBase
+from keepset._node import ROOT
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import FileLikeObjectBase
 from keepset._root import Root

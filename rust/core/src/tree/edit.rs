@@ -292,9 +292,4 @@ impl Tree {
     pub fn is_attached(&self, node: NodeId) -> bool {
         self.is_at_or_below(node, Self::ROOT)
     }
-
-    /// Number of files and directories directly in a directory, of one kind.
-    pub fn count_children(&self, directory: NodeId, kind: NodeKind) -> usize {
-        self.children(directory).filter(|child| self.kind(*child) == kind).count()
-    }
 }

@@ -29,7 +29,7 @@ use crate::pieces::{Piece, Segment, segment_at, segments};
 use crate::text::TextRange;
 use bytes::Bytes;
 use find::NameIndex;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// A file or a directory.
 #[derive(Clone, Copy, Debug)]
@@ -295,9 +295,6 @@ impl Iterator for Children<'_> {
         Some(node)
     }
 }
-
-/// A tree that several values share.
-pub type SharedTree = Arc<Tree>;
 
 #[cfg(test)]
 mod tests {
