@@ -69,11 +69,34 @@ pub(crate) fn rank(hints: &[u8]) -> Option<impl Ord> {
 pub struct BlockInterner {
     /// In order of first appearance.
     pub blocks: IndexVec<BlockId, Block>,
-    /// A power of two of slots, at most half of them taken: the raw id plus one, or 0. Empty while there are few blocks.
-    slots: Vec<u32>,
+    /// A power of two of slots, at most half of them taken. Empty while there are few blocks.
+    slots: Vec<Slot>,
     hasher: RandomState,
     /// The block that followed the last one found.
     expected: usize,
+}
+
+/// A place of the index, free or taken. With a part of the hash in it few blocks are looked at in vain, each of which
+/// would be a cache miss.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The raw id plus one, or 0.
+    id: u32,
+    print: u32,
+}
+
+impl Slot {
+    const FREE: Self = Self { id: 0, print: 0 };
+
+    #[inline]
+    fn of(id: BlockId, hash: u64) -> Self {
+        Self { id: id.raw() + 1, print: print(hash) }
+    }
+}
+
+#[inline]
+fn print(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// Up to this many blocks are compared one by one; hashing pays only beyond.
@@ -117,7 +140,7 @@ impl BlockInterner {
                 }
             }
             if !self.slots.is_empty() {
-                let touched = hashes.iter().fold(0, |touched, hash| touched | self.slots[self.slot(*hash)]);
+                let touched = hashes.iter().fold(0, |touched, hash| touched | self.slots[self.slot(*hash)].id);
                 std::hint::black_box(touched);
             }
             for (block, hash) in batch.iter().zip(hashes) {
@@ -128,7 +151,7 @@ impl BlockInterner {
     }
 
     #[inline]
-    fn intern_one<'t>(&mut self, block: Block, hash: usize, bytes_of: impl Fn(TextRange) -> &'t [u8]) -> BlockId {
+    fn intern_one<'t>(&mut self, block: Block, hash: u64, bytes_of: impl Fn(TextRange) -> &'t [u8]) -> BlockId {
         // Streams often repeat a list of blocks: try the one that followed last time.
         let known = match self.blocks.get(self.expected) {
             Some(known) if known.is_same(&block) => Some(BlockId::from_index(self.expected)),
@@ -149,19 +172,20 @@ impl BlockInterner {
     }
 
     #[inline]
-    fn find(&self, block: &Block, hash: usize) -> Option<BlockId> {
+    fn find(&self, block: &Block, hash: u64) -> Option<BlockId> {
         let mut slot = self.slot(hash);
         loop {
-            let id = BlockId::from_raw(self.slots[slot].checked_sub(1)?);
-            if self.blocks[id].is_same(block) {
+            let taken = self.slots[slot];
+            let id = BlockId::from_raw(taken.id.checked_sub(1)?);
+            if taken.print == print(hash) && self.blocks[id].is_same(block) {
                 return Some(id);
             }
-            slot = self.slot(slot + 1);
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
     }
 
     #[inline]
-    fn add(&mut self, block: Block, hash: usize) -> BlockId {
+    fn add(&mut self, block: Block, hash: u64) -> BlockId {
         let id = self.blocks.push(block);
         let count = self.blocks.len();
         if self.slots.len() >= count * 2 {
@@ -173,32 +197,32 @@ impl BlockInterner {
     }
 
     #[inline]
-    fn insert(&mut self, id: BlockId, hash: usize) {
+    fn insert(&mut self, id: BlockId, hash: u64) {
         let mut slot = self.slot(hash);
-        while self.slots[slot] != 0 {
-            slot = self.slot(slot + 1);
+        while self.slots[slot].id != 0 {
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
-        self.slots[slot] = id.raw() + 1;
+        self.slots[slot] = Slot::of(id, hash);
     }
 
     fn rehash(&mut self, slots: usize) {
         self.slots.clear();
-        self.slots.resize(slots.next_power_of_two(), 0);
+        self.slots.resize(slots.next_power_of_two(), Slot::FREE);
         for id in self.blocks.ids() {
             self.insert(id, self.hash(&self.blocks[id]));
         }
     }
 
     #[inline]
-    fn slot(&self, hash: usize) -> usize {
-        hash & (self.slots.len() - 1)
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are meant")]
+    fn slot(&self, hash: u64) -> usize {
+        hash as usize & (self.slots.len() - 1)
     }
 
     /// The digest is hashed again with a seed: it comes from the text, so that a sender could choose colliding ones.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash will do")]
-    fn hash(&self, block: &Block) -> usize {
-        self.hasher.hash_one((u128::from_le_bytes(block.digest), block.size)) as usize
+    fn hash(&self, block: &Block) -> u64 {
+        self.hasher.hash_one((u128::from_le_bytes(block.digest), block.size))
     }
 
     #[inline]

@@ -61,15 +61,6 @@ pub fn escape_into(name: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The length of the written form of a name.
-pub(crate) fn written_length(name: &[u8]) -> usize {
-    let escaped = |chunk: std::str::Utf8Chunk<'_>| {
-        let inside = chunk.valid().bytes().filter(|byte| CLASS[usize::from(*byte)] == ESCAPED).count();
-        inside + chunk.invalid().len()
-    };
-    name.len() + 3 * name.utf8_chunks().map(escaped).sum::<usize>()
-}
-
 fn push_octal(byte: u8, out: &mut Vec<u8>) {
     out.extend([b'\\', b'0' + (byte >> 6), b'0' + ((byte >> 3) & 7), b'0' + (byte & 7)]);
 }

@@ -58,6 +58,19 @@ fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS
 }
 
+/// Whether two names are equal. Names are short, so that calling a library takes longer.
+#[inline]
+pub(crate) fn is_equal(left: &[u8], right: &[u8]) -> bool {
+    let length = left.len();
+    if length != right.len() {
+        return false;
+    }
+    let Some(last) = length.checked_sub(8) else {
+        return left == right;
+    };
+    (0..last).step_by(8).chain([last]).all(|at| word_at(left, at) == word_at(right, at))
+}
+
 /// Finds the end of the token that starts at `start`.
 ///
 /// ```
@@ -68,16 +81,29 @@ fn zero_bytes(word: u64) -> u64 {
 /// ```
 #[inline]
 pub fn scan_token(text: &[u8], start: usize) -> Token {
+    scan::<true>(text, start)
+}
+
+/// Finds the end of the hints that start at `start`; of the flags only those of control characters are told.
+#[inline]
+pub fn scan_hints(text: &[u8], start: usize) -> Token {
+    scan::<false>(text, start)
+}
+
+#[inline]
+fn scan<const IS_NAME: bool>(text: &[u8], start: usize) -> Token {
     let mut at = start;
     let (mut slash, mut backslash, mut high) = (0, 0, 0);
     let mut control = TokenFlags::default();
     while let Some(word) = word_at(text, at) {
         // Bytes up to 0x20 stop the fast scan: a delimiter, or a control character that gets a second look.
         let stops = word.wrapping_sub(LOW_BITS * 0x21) & !word & HIGH_BITS;
-        let inside = if stops == 0 { u64::MAX } else { (stops & stops.wrapping_neg()) - 1 };
-        slash |= zero_bytes(word ^ (LOW_BITS * u64::from(b'/'))) & inside;
-        backslash |= zero_bytes(word ^ (LOW_BITS * u64::from(b'\\'))) & inside;
-        high |= word & HIGH_BITS & inside;
+        if IS_NAME {
+            let inside = if stops == 0 { u64::MAX } else { (stops & stops.wrapping_neg()) - 1 };
+            slash |= zero_bytes(word ^ (LOW_BITS * u64::from(b'/'))) & inside;
+            backslash |= zero_bytes(word ^ (LOW_BITS * u64::from(b'\\'))) & inside;
+            high |= word & HIGH_BITS & inside;
+        }
         if stops == 0 {
             at += 8;
             continue;
@@ -96,9 +122,9 @@ pub fn scan_token(text: &[u8], start: usize) -> Token {
                 None => break,
                 Some(flag) => flags = flags.or(flag),
             },
-            b'/' => flags = flags.or(TokenFlags::SLASH),
-            b'\\' => flags = flags.or(TokenFlags::BACKSLASH),
-            0x80.. => flags = flags.or(TokenFlags::HIGH),
+            b'/' if IS_NAME => flags = flags.or(TokenFlags::SLASH),
+            b'\\' if IS_NAME => flags = flags.or(TokenFlags::BACKSLASH),
+            0x80.. if IS_NAME => flags = flags.or(TokenFlags::HIGH),
             _ => {}
         }
         at += 1;
@@ -161,19 +187,42 @@ pub struct Number {
 /// Reads ASCII decimal digits; leading zeros are allowed.
 #[inline]
 pub fn read_number(text: &[u8], start: usize) -> Number {
-    let mut at = start;
-    let mut value: u64 = 0;
-    // Nineteen digits always fit.
-    let unchecked = text.len().min(start + 19);
-    while at < unchecked {
-        let digit = text[at].wrapping_sub(b'0');
-        if digit > 9 {
-            return Number { value: Some(value), end: at };
-        }
-        value = value * 10 + u64::from(digit);
-        at += 1;
+    let Some((high, count)) = word_at(text, start).map(leading_digits) else {
+        return read_number_slowly(text, start);
+    };
+    if count < 8 {
+        return Number { value: Some(high), end: start + count };
     }
-    let mut value = Some(value);
+    match word_at(text, start + 8).map(leading_digits) {
+        Some((low, count)) if count < 8 => {
+            Number { value: Some(high.wrapping_mul(POWERS[count]).wrapping_add(low)), end: start + 8 + count }
+        }
+        _ => read_number_slowly(text, start),
+    }
+}
+
+static POWERS: [u64; 8] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// The value of the digits at the start of a word, and how many there are.
+#[inline]
+fn leading_digits(word: u64) -> (u64, usize) {
+    let digits = word ^ (LOW_BITS * 0x30);
+    // Set in each byte that is over nine. A carry may set bits above the lowest; the lowest is right.
+    let others = (digits.wrapping_add(LOW_BITS * 0x76) | digits) & HIGH_BITS;
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros in front make eight digits of them, which are joined to pairs, fours and one number.
+    let digits = digits << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff, count)
+}
+
+fn read_number_slowly(text: &[u8], start: usize) -> Number {
+    let mut at = start;
+    let mut value = Some(0_u64);
     while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
         value = value.and_then(|value| value.checked_mul(10)?.checked_add(u64::from(digit)));
         at += 1;

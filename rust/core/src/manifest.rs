@@ -4,7 +4,7 @@ use crate::blocks::EMPTY_LOCATOR;
 use crate::digest::TextDigest;
 use crate::ids::{BlockId, EntryId, Id};
 use crate::normalize::{Normalizer, Streams, write_locator};
-use crate::output::{Chunks, Fill, Length, Output};
+use crate::output::{Chunks, Output};
 use crate::runs::{Leaps, Part, parts};
 use crate::signature::parse_signature;
 use crate::strip::strip;
@@ -78,70 +78,48 @@ impl Manifest {
     }
 
     /// Gives the text to `sink`, chunk by chunk, until that answers false.
-    pub fn write(&self, sink: impl FnMut(&[u8]) -> bool) {
-        let mut chunks = Chunks::new(sink);
-        self.write_into(&mut chunks);
-        chunks.finish();
-    }
-
-    /// The length of the text in bytes.
     ///
     /// # Errors
-    /// `TooLarge` if it has 2 GiB or more: the normal form of a small text can be huge, and no such text can be read.
-    pub fn length(&self) -> Result<usize, Error> {
-        let mut length = Length::default();
-        self.write_into(&mut length);
-        if length.0 <= MAX_TEXT { Ok(length.0) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
-    }
-
-    /// Whether to ask for the length first, so that the text is written into its final place, takes less time than to
-    /// copy it there: the memory of large buffers is cleared by the system each time they are made, that of small ones
-    /// is used again, and what must be sorted would be sorted twice.
-    pub fn is_worth_counting(&self) -> bool {
-        const LARGE: usize = 1 << 25;
-        let is_sorted = || self.form == Form::Original || self.tree.directories.iter().all(|it| it.order.is_in_order());
-        self.tree.text().len() > LARGE && is_sorted()
-    }
-
-    /// Writes the text to a buffer.
-    ///
-    /// # Panics
-    /// If the buffer is shorter than [`Self::length`].
-    pub fn fill(&self, buffer: &mut [u8]) {
-        self.write_into(&mut Fill(buffer));
+    /// `TooLarge` if the text has 2 GiB or more: the normal form of a small text can be huge, and no such text can be
+    /// read.
+    pub fn write(&self, mut sink: impl FnMut(&[u8]) -> bool) -> Result<(), Error> {
+        let mut length = 0;
+        let mut chunks = Chunks::new(|chunk: &[u8]| {
+            length += chunk.len();
+            length <= MAX_TEXT && sink(chunk)
+        });
+        self.write_into(&mut chunks);
+        chunks.finish();
+        if length <= MAX_TEXT { Ok(()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
     }
 
     /// The text.
     ///
     /// # Errors
-    /// `TooLarge` as for [`Self::length`].
+    /// `TooLarge` as for [`Self::write`].
     pub fn text(&self) -> Result<Bytes, Error> {
         if self.form == Form::Original && !self.is_stripped {
             return Ok(self.tree.text().clone());
         }
         let mut text = Vec::with_capacity(self.tree.text().len() + 64);
-        let mut fits = true;
         self.write(|chunk| {
-            fits = text.len() + chunk.len() <= MAX_TEXT;
-            text.extend_from_slice(if fits { chunk } else { b"" });
-            fits
-        });
-        if fits { Ok(text.into()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
+            text.extend_from_slice(chunk);
+            true
+        })?;
+        Ok(text.into())
     }
 
     /// MD5 and length of the text without hints: the server's rule.
     ///
     /// # Errors
-    /// `TooLarge` as for [`Self::length`].
+    /// `TooLarge` as for [`Self::write`].
     pub fn portable_data_hash(&self) -> Result<String, Error> {
         let mut digest = TextDigest::default();
-        let mut length = 0;
         self.stripped().write(|chunk| {
             digest.update(chunk);
-            length += chunk.len();
-            length <= MAX_TEXT
-        });
-        if length <= MAX_TEXT { Ok(digest.finish()) } else { Err(Error::new(ErrorKind::TooLarge, 0, 0)) }
+            true
+        })?;
+        Ok(digest.finish())
     }
 
     /// Whether the text is the normal form.
@@ -152,13 +130,13 @@ impl Manifest {
         let Ok(text) = self.text() else { return false };
         let mut rest: &[u8] = &text;
         let mut is_equal = true;
-        self.normalized().write(|chunk| {
+        let written = self.normalized().write(|chunk| {
             let tail = rest.strip_prefix(chunk);
             is_equal = tail.is_some();
             rest = tail.unwrap_or_default();
             is_equal
         });
-        is_equal && rest.is_empty()
+        written.is_ok() && is_equal && rest.is_empty()
     }
 
     /// Number of streams in the text.

@@ -265,11 +265,7 @@ impl<O: Output> FileTokens<'_, O> {
 
     #[inline]
     fn write(&mut self, (start, end): (u64, u64)) -> bool {
-        self.out.bytes(b" ");
-        self.out.number(start);
-        self.out.bytes(b":");
-        self.out.number(end - start);
-        self.out.bytes(b":");
+        self.out.span(start, end - start);
         if self.is_plain {
             self.out.bytes(self.name);
         } else {
@@ -282,9 +278,7 @@ impl<O: Output> FileTokens<'_, O> {
 /// Writes a locator with its size in canonical form.
 #[inline]
 pub(crate) fn write_locator<O: Output>(tree: &Tree, block: &Block, strip: bool, out: &mut O) {
-    out.digest(&block.digest);
-    out.bytes(b"+");
-    out.number(u64::from(block.size));
+    out.locator(&block.digest, block.size);
     if !strip {
         out.bytes(tree.hints(block));
     }

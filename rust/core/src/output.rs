@@ -1,27 +1,37 @@
-//! Where written text goes: to a reader in chunks, to a buffer of the right size, or nowhere, to learn that size.
-//!
-//! Texts can have hundreds of megabytes. Writing them twice, once only counted, takes less time than to copy them, as
-//! the memory of a copy must be cleared by the system first.
+//! Where written text goes: to a buffer, or to a reader in chunks, as texts can have hundreds of megabytes.
 
-use crate::escape::{escape_into, written_length};
+use crate::escape::escape_into;
 use crate::text::MAX_TEXT;
 
 /// What text is written to.
 pub(crate) trait Output {
     fn bytes(&mut self, bytes: &[u8]);
 
-    /// In decimal.
-    fn number(&mut self, number: u64) {
-        self.bytes(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    /// As 32 hexadecimal digits.
-    fn digest(&mut self, digest: &[u8; 16]) {
-        let mut digits = [0; 32];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+    /// A digest as 32 hexadecimal digits, and a size.
+    fn locator(&mut self, digest: &[u8; 16], size: u32) {
+        let mut written = [b'+'; 48];
+        for (pair, byte) in written.chunks_exact_mut(2).zip(digest) {
             pair.copy_from_slice(&HEX[usize::from(*byte)]);
         }
-        self.bytes(&digits);
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(size).as_bytes();
+        let end = 33 + digits.len();
+        written[33..end].copy_from_slice(digits);
+        self.bytes(&written[..end]);
+    }
+
+    /// The start and the length of a file token.
+    fn span(&mut self, start: u64, length: u64) {
+        let mut written = [b':'; 48];
+        written[0] = b' ';
+        let mut end = 1;
+        for number in [start, length] {
+            let mut digits = itoa::Buffer::new();
+            let digits = digits.format(number).as_bytes();
+            written[end..end + digits.len()].copy_from_slice(digits);
+            end += digits.len() + 1;
+        }
+        self.bytes(&written[..end]);
     }
 
     /// A name that must be escaped.
@@ -68,7 +78,8 @@ pub(crate) struct Chunks<F> {
     has_enough: bool,
 }
 
-const CHUNK: usize = 1 << 16;
+/// As much as stays in the cache of a core.
+const CHUNK: usize = 1 << 18;
 
 impl<F: FnMut(&[u8]) -> bool> Chunks<F> {
     pub(crate) fn new(sink: F) -> Self {
@@ -77,67 +88,32 @@ impl<F: FnMut(&[u8]) -> bool> Chunks<F> {
 
     /// Gives the last chunk.
     pub(crate) fn finish(mut self) {
-        if !self.buffer.is_empty() && !self.has_enough {
-            (self.sink)(&self.buffer);
-        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        self.has_enough = self.has_enough || !(self.buffer.is_empty() || (self.sink)(&self.buffer));
+        self.buffer.clear();
     }
 }
 
 impl<F: FnMut(&[u8]) -> bool> Output for Chunks<F> {
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if bytes.len() < CHUNK {
+            self.buffer.extend_from_slice(bytes);
+        } else {
+            self.flush();
+            self.has_enough = self.has_enough || !(self.sink)(bytes);
+        }
     }
 
     #[inline]
     fn goes_on(&mut self) -> bool {
         if self.buffer.len() >= CHUNK {
-            self.has_enough = self.has_enough || !(self.sink)(&self.buffer);
-            self.buffer.clear();
+            self.flush();
         }
         !self.has_enough
-    }
-}
-
-/// Counts the bytes.
-#[derive(Default)]
-pub(crate) struct Length(pub(crate) usize);
-
-impl Output for Length {
-    #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len();
-    }
-
-    #[inline]
-    fn number(&mut self, number: u64) {
-        self.0 += number.checked_ilog10().unwrap_or(0) as usize + 1;
-    }
-
-    #[inline]
-    fn digest(&mut self, _: &[u8; 16]) {
-        self.0 += 32;
-    }
-
-    fn odd_name(&mut self, name: &[u8]) {
-        self.0 += written_length(name);
-    }
-
-    #[inline]
-    fn goes_on(&mut self) -> bool {
-        self.0 <= MAX_TEXT
-    }
-}
-
-/// Fills a buffer that has room for all.
-pub(crate) struct Fill<'b>(pub(crate) &'b mut [u8]);
-
-impl Output for Fill<'_> {
-    #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
-        let (filled, rest) = std::mem::take(&mut self.0).split_at_mut(bytes.len());
-        filled.copy_from_slice(bytes);
-        self.0 = rest;
     }
 }
 
@@ -148,20 +124,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_outputs_agree(name: Vec<u8>, number: u64, digest: [u8; 16]) {
+        fn all_outputs_agree(name: Vec<u8>, start: u64, length: u64, digest: [u8; 16], size: u32) {
             let mut written = Vec::new();
-            let mut length = Length::default();
-            let mut buffer = vec![0; 5 * name.len() + 100];
-            let mut fill = Fill(&mut buffer);
-            for output in [&mut written as &mut dyn Output, &mut length, &mut fill] {
+            let large = vec![b'x'; CHUNK];
+            let mut chunked = Vec::new();
+            let mut chunks = Chunks::new(|chunk: &[u8]| {
+                chunked.extend_from_slice(chunk);
+                true
+            });
+            for output in [&mut written as &mut dyn Output, &mut chunks] {
                 output.bytes(&name);
-                output.number(number);
-                output.digest(&digest);
+                output.locator(&digest, size);
+                output.span(start, length);
                 output.odd_name(&name);
+                output.bytes(&large);
+                output.bytes(&name);
             }
-            let rest = fill.0.len();
-            prop_assert_eq!(written.len(), length.0);
-            prop_assert_eq!(&written[..], &buffer[..buffer.len() - rest]);
+            chunks.finish();
+            prop_assert_eq!(written, chunked);
         }
     }
 }

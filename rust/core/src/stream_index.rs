@@ -1,7 +1,8 @@
 //! From a position in a stream to the block that holds it.
 //!
-//! Tokens mostly walk forward, so the last answer and the block behind it are tried first. A stream that shows random
-//! access gets an index: buckets of equal width over the stream, each naming the block at its start.
+//! Tokens mostly walk forward, so the last answer and the block behind it are tried first. In a stream whose blocks are
+//! of one size, as those of large files are, the others are found by division. Any other stream that shows random access
+//! gets an index: buckets of equal width over the stream, each naming the block at its start.
 
 /// The blocks of the stream that is being read, by where they start.
 #[derive(Debug, Default)]
@@ -9,7 +10,13 @@ pub(crate) struct StreamIndex {
     /// Where each block starts. Blocks without bytes are left out, so that starts increase strictly (L1).
     starts: Vec<u64>,
     length: u64,
+    /// The size of the first block.
+    width: u64,
+    /// Whether all blocks but the last have that size.
+    is_even: bool,
+    /// The last answer, and where that block starts.
     cursor: usize,
+    cursor_start: u64,
     misses: usize,
     buckets: Vec<u32>,
     shift: u32,
@@ -24,6 +31,7 @@ impl StreamIndex {
         self.buckets.clear();
         self.length = 0;
         self.cursor = 0;
+        self.cursor_start = 0;
         self.misses = 0;
     }
 
@@ -35,6 +43,11 @@ impl StreamIndex {
     /// Adds a block of `size` bytes, which is not 0.
     #[inline]
     pub(crate) fn push(&mut self, size: u32) {
+        if self.starts.is_empty() {
+            self.width = u64::from(size);
+            self.is_even = true;
+        }
+        self.is_even &= self.length == self.width * self.starts.len() as u64;
         self.starts.push(self.length);
         self.length += u64::from(size);
     }
@@ -49,24 +62,26 @@ impl StreamIndex {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "an offset is less than the size of a block")]
     pub(crate) fn find(&mut self, position: u64) -> (usize, u32) {
-        for block in [self.cursor, self.cursor + 1] {
-            if self.holds(block, position) {
-                self.cursor = block;
-                return (block, (position - self.starts[block]) as u32);
-            }
+        let end = self.starts.get(self.cursor + 1).copied().unwrap_or(self.length);
+        // One comparison for both sides: two would be guessed wrong where access is random.
+        if position.wrapping_sub(self.cursor_start) >= end - self.cursor_start {
+            self.cursor = self.search(position);
+            self.cursor_start = self.starts[self.cursor];
         }
-        let block = self.search(position);
-        self.cursor = block;
-        (block, (position - self.starts[block]) as u32)
-    }
-
-    #[inline]
-    fn holds(&self, block: usize, position: u64) -> bool {
-        self.starts.get(block).is_some_and(|start| *start <= position)
-            && position < self.starts.get(block + 1).copied().unwrap_or(self.length)
+        (self.cursor, (position - self.cursor_start) as u32)
     }
 
     fn search(&mut self, position: u64) -> usize {
+        if self.is_even {
+            #[expect(clippy::cast_possible_truncation, reason = "there are as many blocks as fit in memory")]
+            return ((position / self.width) as usize).min(self.starts.len() - 1);
+        }
+        let next = self.cursor + 1;
+        if self.starts.get(next).is_some_and(|start| *start <= position)
+            && self.starts.get(next + 1).is_none_or(|end| position < *end)
+        {
+            return next;
+        }
         self.misses += 1;
         if self.buckets.is_empty() {
             if self.starts.len() < SMALL || self.misses < self.starts.len() / 4 {
@@ -105,7 +120,10 @@ mod tests {
     proptest! {
         #[test]
         fn finds_the_block_that_a_scan_finds(
-            sizes in prop::collection::vec(1u32..2000, 1..200),
+            sizes in prop_oneof![
+                prop::collection::vec(1u32..2000, 1..200),
+                (1u32..100, 1usize..100, 1u32..200).prop_map(|(size, count, last)| [vec![size; count], vec![last]].concat()),
+            ],
             positions in prop::collection::vec(any::<prop::sample::Index>(), 1..300),
         ) {
             let mut index = StreamIndex::default();

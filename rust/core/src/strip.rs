@@ -1,6 +1,6 @@
 //! The text as it stands, without hints: what the server hashes for the portable data hash.
 
-use crate::lexer::scan_token;
+use crate::lexer::{scan_hints, scan_token};
 use crate::locator::read_head;
 use crate::output::Output;
 
@@ -18,7 +18,7 @@ pub(crate) fn strip<O: Output>(text: &[u8], out: &mut O) {
             at = head.end;
             if text.get(at) == Some(&b'+') {
                 out.bytes(&text[kept..at]);
-                at = scan_token(text, at).end;
+                at = scan_hints(text, at).end;
                 kept = at;
             }
         }

@@ -40,6 +40,12 @@ impl TextRange {
         (self.length & !IN_ARENA) as usize
     }
 
+    /// The bytes, if they are in the text.
+    #[inline]
+    pub fn in_text_of(self, text: &[u8]) -> Option<&[u8]> {
+        if self.length & IN_ARENA == 0 { text.get(self.start as usize..(self.start + self.length) as usize) } else { None }
+    }
+
     /// The bytes.
     #[inline]
     pub fn of<'t>(self, text: &'t [u8], arena: &'t [u8]) -> &'t [u8] {

@@ -10,6 +10,7 @@ mod enter;
 mod error;
 mod locator;
 mod manifest;
+mod memory;
 mod ranges;
 mod stream;
 mod text;

@@ -6,6 +6,7 @@ use crate::answers::{PyBlockIterator, PyFileIterator, PySegmentIterator, PyStat,
 use crate::diff::PyDiff;
 use crate::enter::enter;
 use crate::error::{ArgumentError, PathIsADirectoryError, PyProblem, manifest_error, path_error};
+use crate::memory::unset_bytes;
 use crate::text::{encode, read, to_str, with_path};
 use foldhash::fast::RandomState;
 use keepset_core::ids::NodeId;
@@ -122,6 +123,30 @@ impl PyManifest {
             return Err(PathIsADirectoryError::new_err(("is a directory", path.clone().unbind())));
         }
         Ok(node)
+    }
+
+    /// The text, written where it stays: `io.BytesIO` writes to the room that it is given, and gives it away, cut to
+    /// what was written.
+    fn large_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        /// So much is copied at a time that it stays in the cache.
+        const PIECE: usize = 1 << 16;
+        let room = unset_bytes(py, self.tree().text().len())?;
+        let file = py.import(intern!(py, "io"))?.call_method1(intern!(py, "BytesIO"), (room,))?.unbind();
+        let append = |py: Python<'_>, piece: &[u8]| {
+            file.call_method1(py, intern!(py, "write"), (PyBytes::new(py, piece),)).map(|_| ())
+        };
+        let mut result = Ok(());
+        let work = || {
+            self.inner.write(|chunk| {
+                result = Python::attach(|py| chunk.chunks(PIECE).try_for_each(|piece| append(py, piece)));
+                result.is_ok()
+            })
+        };
+        enter(py, self.size(), work)?.map_err(|error| manifest_error(py, &error, b""))?;
+        result?;
+        let file = file.bind(py);
+        file.call_method0(intern!(py, "truncate"))?;
+        Ok(file.call_method0(intern!(py, "getvalue"))?.cast_into()?)
     }
 
     fn bytes_of_form(&self, py: Python<'_>) -> PyResult<bytes::Bytes> {
@@ -342,12 +367,11 @@ impl PyManifest {
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        if (self.inner.form(), self.inner.is_stripped()) == (Form::Original, false) || !self.inner.is_worth_counting() {
+        const LARGE: usize = 1 << 25;
+        if self.tree().text().len() < LARGE {
             return Ok(PyBytes::new(py, &self.bytes_of_form(py)?));
         }
-        let size = self.size();
-        let length = enter(py, size, || self.inner.length())?.map_err(|error| manifest_error(py, &error, b""))?;
-        PyBytes::new_with(py, length, |buffer| enter(py, size, || self.inner.fill(buffer)))
+        self.large_bytes(py)
     }
 
     fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

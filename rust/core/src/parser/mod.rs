@@ -26,6 +26,8 @@ pub enum Mode {
 
 /// What happens with a problem: `Err` ends the parse, `Ok` goes on.
 trait Report {
+    const ENDS_AT_FIRST: bool;
+
     fn report(&mut self, error: Error) -> Result<(), Error>;
 
     /// A line has been read to its end. Only now the order of its problems is known.
@@ -38,6 +40,8 @@ trait Report {
 struct FailFast;
 
 impl Report for FailFast {
+    const ENDS_AT_FIRST: bool = true;
+
     #[cold]
     fn report(&mut self, error: Error) -> Result<(), Error> {
         Err(error)
@@ -59,6 +63,8 @@ impl Collect {
 }
 
 impl Report for Collect {
+    const ENDS_AT_FIRST: bool = false;
+
     fn report(&mut self, error: Error) -> Result<(), Error> {
         self.problems.push(error);
         Ok(())

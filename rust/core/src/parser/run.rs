@@ -4,7 +4,7 @@ use super::Report;
 use crate::blocks::Block;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{EntryId, Id, NodeId};
-use crate::lexer::{Token, TokenFlags, read_digest, read_number, scan_token};
+use crate::lexer::{Token, TokenFlags, read_digest, read_number, scan_hints, scan_token};
 use crate::locator::{are_good_hints, read_head};
 use crate::stream_index::StreamIndex;
 use crate::text::{MAX_TEXT, TextRange};
@@ -198,7 +198,7 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
             match read_head(self.text, start) {
                 Ok(head) => {
                     let token = if matches!(self.text.get(head.end), Some(b'+')) {
-                        scan_token(self.text, head.end)
+                        scan_hints(self.text, head.end)
                     } else {
                         Token { end: head.end, flags: TokenFlags::default() }
                     };
@@ -264,16 +264,21 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
             return self.bad_file_token(start);
         }
         let name_start = length.end + 1;
+        // A name that has been read without a problem has none: where the first ends the parse, it is not looked at.
+        if R::ENDS_AT_FIRST
+            && let (Some(position), Some(length)) = (position.value, length.value)
+            && let Some((file, end)) = self.builder.guess(self.text, state.directory, name_start)
+        {
+            self.append(file, position, length, start, end, state)?;
+            return Ok(end);
+        }
         let token = scan_token(self.text, name_start);
         self.check_characters(start, token)?;
         let (Some(position), Some(length)) = (position.value, length.value) else {
             self.problem(ErrorKind::NumberTooLarge, start, token.end)?;
             return Ok(token.end);
         };
-        let Some(file) = self.place(start, name_start, token, length, state)? else {
-            return Ok(token.end);
-        };
-        if length > 0 || STRICT {
+        if let Some(file) = self.place(start, name_start, token, length, state)? {
             self.append(file, position, length, start, token.end, state)?;
         }
         Ok(token.end)
@@ -300,7 +305,7 @@ impl<const STRICT: bool, R: Report> Run<'_, STRICT, R> {
         end: usize,
         state: &StreamState,
     ) -> Result<(), Error> {
-        if state.is_damaged {
+        if state.is_damaged || (length == 0 && !STRICT) {
             return Ok(());
         }
         let stream_length = self.stream.length();

@@ -9,7 +9,7 @@ use super::order::{Order, is_utf8};
 use super::{Directory, Kind, Node, Payload, Tree};
 use crate::blocks::BlockInterner;
 use crate::ids::{DirectoryId, EntryId, Id, IndexVec, NodeId};
-use crate::lexer::TokenFlags;
+use crate::lexer::{TokenFlags, is_equal};
 use crate::pieces::Piece;
 use crate::text::TextRange;
 use bytes::Bytes;
@@ -169,6 +169,28 @@ impl TreeBuilder {
         Ok(file)
     }
 
+    /// The file that comes next if interleaved tokens come round in the same order again, and where its name ends, if
+    /// that is the name that starts at `at` in the text.
+    #[inline]
+    pub(crate) fn guess(&mut self, text: &[u8], parent: NodeId, at: usize) -> Option<(NodeId, usize)> {
+        if self.owners.is_empty() {
+            return None;
+        }
+        let next = self.nodes[self.recent.get()?].next;
+        let guess = next.get().or_else(|| self.directories[self.directory_id(parent)].first.get())?;
+        let node = &self.nodes[guess];
+        if node.parent != parent || node.payload.is_directory() {
+            return None;
+        }
+        let end = at + node.name.len();
+        let is_same = matches!(text.get(end), None | Some(b' ' | b'\n'))
+            && node.name.in_text_of(text).is_some_and(|name| is_equal(name, &text[at..end]));
+        is_same.then(|| {
+            self.recent = guess;
+            (guess, end)
+        })
+    }
+
     #[inline]
     fn is_no_directory(&self, text: &[u8], directory: &Directory, name: &[u8]) -> bool {
         match directory.greatest_subdirectory.get() {
@@ -212,23 +234,12 @@ impl TreeBuilder {
 
     /// Any child of this name.
     fn find(&mut self, text: &[u8], parent: NodeId, name: &[u8]) -> Option<NodeId> {
-        // Interleaved tokens come round in the same order again and again.
-        if let Some(recent) = self.recent.get()
-            && self.nodes[recent].parent == parent
-        {
-            let following = self.nodes[recent].next;
-            for candidate in [following, recent].into_iter().filter_map(NodeId::get) {
-                if self.name(text, candidate) == name {
-                    return Some(candidate);
-                }
-            }
-        }
         let id = self.directory_id(parent);
         let directory = &self.directories[id];
         if directory.count <= SMALL {
             let mut next = directory.first;
             while let Some(child) = next.get() {
-                if self.name(text, child) == name {
+                if is_equal(self.name(text, child), name) {
                     return Some(child);
                 }
                 next = self.nodes[child].next;
@@ -237,7 +248,7 @@ impl TreeBuilder {
         }
         self.index_new_children(text, parent, id);
         let hash = self.index.hash(parent, name);
-        self.index.find(hash, |node| self.nodes[node].parent == parent && self.name(text, node) == name)
+        self.index.find(hash, |node| self.nodes[node].parent == parent && is_equal(self.name(text, node), name))
     }
 
     fn index_new_children(&mut self, text: &[u8], parent: NodeId, id: DirectoryId) {

@@ -22,11 +22,6 @@ impl Order {
     /// Both kinds are in order.
     pub(crate) const IN_ORDER: Self = Self(3);
 
-    /// Whether children of both kinds appear by name.
-    pub(crate) fn is_in_order(self) -> bool {
-        self == Self::IN_ORDER
-    }
-
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
