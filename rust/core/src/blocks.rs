@@ -27,7 +27,8 @@ pub struct Block {
     pub digest: [u8; 16],
     /// Number of bytes. Invariant: at most [`MAX_BLOCK_SIZE`], unless the block is [pending](Block::pending).
     pub size: u32,
-    /// The hints, from the first `+` behind the size; empty if there are none.
+    /// The hints, from the first `+` behind the size; empty if there are none. Invariant: in the text they stand behind
+    /// a locator of the block.
     pub hints: TextRange,
 }
 
@@ -47,6 +48,17 @@ impl Block {
     pub fn cell(&self) -> Option<u64> {
         let [low @ .., _, _, _, _, _, _, _, _] = self.digest;
         (self.size == PENDING_SIZE).then(|| u64::from_le_bytes(low))
+    }
+
+    /// The locator as it stands in the text, if it was read there with its size in canonical form.
+    #[inline]
+    pub(crate) fn locator_in<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let hints = self.hints.bounds_in_text()?;
+        let digits = self.size.checked_ilog10().unwrap_or(0) as usize + 1;
+        let plus = hints.start.checked_sub(digits + 1)?;
+        // A size with zeros in front has one of them there.
+        let digest = plus.checked_sub(32)?;
+        (text.get(plus) == Some(&b'+')).then(|| &text[digest..hints.end])
     }
 
     /// Whether the two are the same bytes.

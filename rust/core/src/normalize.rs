@@ -278,8 +278,13 @@ impl<O: Output> FileTokens<'_, O> {
 /// Writes a locator with its size in canonical form.
 #[inline]
 pub(crate) fn write_locator<O: Output>(tree: &Tree, block: &Block, strip: bool, out: &mut O) {
-    out.locator(&block.digest, block.size);
-    if !strip {
-        out.bytes(tree.hints(block));
+    match block.locator_in(tree.text()) {
+        Some(written) if !strip => out.bytes(written),
+        _ => {
+            out.locator(&block.digest, block.size);
+            if !strip {
+                out.bytes(tree.hints(block));
+            }
+        }
     }
 }

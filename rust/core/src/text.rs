@@ -1,5 +1,7 @@
 //! Where the bytes of names and hints are: in the text as given, or in the side arena.
 
+use std::ops::Range;
+
 /// A range of bytes in the text or in the side arena of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TextRange {
@@ -40,10 +42,11 @@ impl TextRange {
         (self.length & !IN_ARENA) as usize
     }
 
-    /// The bytes, if they are in the text.
+    /// Where the bytes start and end, if they are in the text.
     #[inline]
-    pub fn in_text_of(self, text: &[u8]) -> Option<&[u8]> {
-        if self.length & IN_ARENA == 0 { text.get(self.start as usize..(self.start + self.length) as usize) } else { None }
+    pub fn bounds_in_text(self) -> Option<Range<usize>> {
+        let start = self.start as usize;
+        (self.length & IN_ARENA == 0).then(|| start..start + self.len())
     }
 
     /// The bytes.

@@ -367,7 +367,7 @@ impl PyManifest {
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        const LARGE: usize = 1 << 25;
+        const LARGE: usize = 1 << 24;
         if self.tree().text().len() < LARGE {
             return Ok(PyBytes::new(py, &self.bytes_of_form(py)?));
         }

@@ -2,7 +2,7 @@
 //!
 //! The columns and the text of a large manifest have hundreds of megabytes. In pages of 4 KiB the system takes as long
 //! to hand them out as the engine takes to fill them; in pages of 2 MiB that is nearly free. Linux gives those to who
-//! asks, and NumPy does the same for its arrays.
+//! asks, and numpy does the same for its arrays.
 #![expect(unsafe_code, reason = "allocators and bytes without contents cannot be had in safe code")]
 
 use pyo3::ffi;

@@ -184,7 +184,7 @@ impl TreeBuilder {
         }
         let end = at + node.name.len();
         let is_same = matches!(text.get(end), None | Some(b' ' | b'\n'))
-            && node.name.in_text_of(text).is_some_and(|name| is_equal(name, &text[at..end]));
+            && text.get(at..end).zip(node.name.bounds_in_text()).is_some_and(|(it, name)| is_equal(it, &text[name]));
         is_same.then(|| {
             self.recent = guess;
             (guess, end)

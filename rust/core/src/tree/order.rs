@@ -151,9 +151,10 @@ impl Tree {
             pairs.take_while(|(left, right)| left == right).count()
         });
         let mut keyed: Vec<(u64, NodeId)> = ids.iter().map(|id| (key(&self.name(*id)[common..]), *id)).collect();
-        keyed.sort_unstable_by(|(left_key, left), (right_key, right)| {
-            left_key.cmp(right_key).then_with(|| self.name(*left)[common..].cmp(&self.name(*right)[common..]))
-        });
+        keyed.sort_unstable_by_key(|(key, _)| *key);
+        for equal in keyed.chunk_by_mut(|(left, _), (right, _)| left == right).filter(|equal| equal.len() > 1) {
+            equal.sort_unstable_by_key(|(_, id)| &self.name(*id)[common..]);
+        }
         for (id, (_, sorted)) in ids.iter_mut().zip(keyed) {
             *id = sorted;
         }
