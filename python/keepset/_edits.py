@@ -131,12 +131,13 @@ class RichCollectionBase(Directory):
             IsADirectoryError: It is a subcollection.
             OSError: The collection is read-only (`EROFS`).
         """
-        is_new = _check_mode(mode, text=encoding is not None or errors is not None or newline is not None)
+        kind = _kind(mode, text=encoding is not None or errors is not None or newline is not None)
+        is_new = kind not in ("r", "rb")
         if is_new and not self.writable():
             raise OSError(errno.EROFS, "the collection is read-only")
         if is_new:
             with self.lock:
-                if "x" in mode and self.exists(path):
+                if kind[0] == "x" and self.exists(path):
                     raise FileExistsError(errno.EEXIST, "the file exists", path)
                 arvfile = self.find_or_create(path, FILE)
         else:
@@ -145,10 +146,9 @@ class RichCollectionBase(Directory):
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
         if not isinstance(arvfile, ArvadosFile):
             raise IsADirectoryError(errno.EISDIR, "is a directory", path)
-        if mode[0] == "w" and arvfile.size():
+        if kind[0] == "w" and arvfile.size():
             arvfile.truncate(0)
         retries = self._root.num_retries if num_retries is None else num_retries
-        kind = mode.replace("b", "").replace("t", "") + ("b" if "b" in mode else "")
         return open_file(arvfile, kind, retries, encoding=encoding or "utf-8", errors=errors, newline=newline)
 
     @must_be_writable
@@ -327,18 +327,15 @@ def _check_name(name: str) -> None:
 
 
 @functools.cache
-def _check_mode(mode: str, *, text: bool) -> bool:
-    """Check a mode of `open`; return whether it makes a file that is missing."""
-    kind = set(mode)
-    letters = "rwax"
-    valid = (
-        len(kind) == len(mode) and kind <= set("rwaxbt+") and len(kind & set(letters)) == 1 and not {"b", "t"} <= kind
-    )
-    if not valid:
+def _kind(mode: str, *, text: bool) -> str:
+    """Check a mode of `open`; return it in one spelling: one of `rwax`, then `b` unless it is text, then `+`."""
+    letters = set(mode)
+    actions = letters & set("rwax")
+    if len(letters) != len(mode) or len(actions) != 1 or letters - actions - set("bt+") or {"b", "t"} <= letters:
         raise errors.ArgumentError(f"not a mode of open: {mode!r}")
-    if text and "b" in kind:
+    if text and "b" in letters:
         raise errors.ArgumentError("a binary mode takes no encoding, errors or newline")
-    return "r" not in kind or "+" in kind
+    return "".join(actions) + "b" * ("b" in letters) + "+" * ("+" in letters)
 
 
 def _ours(item: Any, root: Collection) -> Any:

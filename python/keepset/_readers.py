@@ -10,6 +10,7 @@ import bz2
 import errno
 import functools
 import io
+import operator
 import os
 import re
 import warnings
@@ -131,7 +132,8 @@ class ArvadosFileReader(FileLikeObjectBase):
             OSError: It would be before the start.
             ValueError: The file is closed, or `whence` is none of these.
         """
-        base = self.tell() if whence == os.SEEK_CUR else 0
+        pos, position = operator.index(pos), self.tell()
+        base = position if whence == os.SEEK_CUR else 0
         if whence == os.SEEK_END:
             base = self.size()
         elif whence not in (os.SEEK_SET, os.SEEK_CUR):
@@ -410,10 +412,14 @@ class ArvadosFileWriter(ArvadosFileReader):
 
         Returns:
             The size.
+
+        Raises:
+            OSError: The size is negative (`EINVAL`).
+            ValueError: The file is closed.
         """
-        size = self._position if size is None else size
+        size = self._position if size is None else operator.index(size)
         if size < 0:
-            raise ValueError("the size must not be negative")
+            raise OSError(errno.EINVAL, "the size must not be negative")
         self.arvadosfile.truncate(size)
         return size
 
@@ -426,11 +432,9 @@ class ArvadosFileWriter(ArvadosFileReader):
             KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
             ValueError: The file is closed.
         """
-        if self._is_closing:
-            return
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        if not self._is_wrapped:
+        if not self._is_closing and not self._is_wrapped:
             self.arvadosfile._flush_for_now()
 
     def close(self, flush: bool | None = None) -> None:

@@ -322,4 +322,6 @@ def open_file(arvfile: ArvadosFile, mode: str, num_retries: int | None, **text: 
     if not is_text:
         return binary
     binary._is_wrapped = True
-    return io.TextIOWrapper(binary, **text)
+    file = io.TextIOWrapper(binary, **text)
+    file.mode = mode  # type: ignore[misc]  # as `open` does; the class itself has none
+    return file

@@ -1,0 +1,36 @@
+"""A Keep in memory for each test of collections, and collections on it that end with nothing unsaved."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from keepset.collection import Collection
+from memory_keep import MemoryKeep
+
+
+class Maker(Protocol):
+    """Makes a collection from what `Collection` takes, on the Keep of the test unless it names another one."""
+
+    def __call__(self, source: Any = None, **options: Any) -> Collection: ...
+
+
+@pytest.fixture
+def keep() -> MemoryKeep:
+    """The Keep of the test."""
+    return MemoryKeep()
+
+
+@pytest.fixture
+def make(keep: MemoryKeep) -> Iterator[Maker]:
+    """Makes collections; what is not saved at the end is, since they warn of data that would be lost."""
+    made: list[Collection] = []
+
+    def new(source: Any = None, **options: Any) -> Collection:
+        made.append(Collection(source, **{"keep_client": keep} | options))
+        return made[-1]
+
+    yield new
+    for collection in made:
+        collection.manifest_text()
+        collection.stop_threads()
