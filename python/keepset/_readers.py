@@ -280,7 +280,7 @@ class ArvadosFileReader(FileLikeObjectBase):
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines from the position on, which follows them."""
         while True:
-            start = self._position
+            start, version = self._position, self.arvadosfile._state.version
             lines = bytes(self._get(start, _AHEAD)).split(b"\n")
             rest = lines.pop()  # the start of the next line
             for text in lines:
@@ -288,8 +288,8 @@ class ArvadosFileReader(FileLikeObjectBase):
                 self._position += len(line)
                 expected = self._position
                 yield line
-                if self._position != expected:  # the caller has read or moved on
-                    break
+                if self._position != expected or self.arvadosfile._state.version != version:
+                    break  # the caller has moved on, or the rest is out of date
             else:
                 if lines and rest:
                     continue

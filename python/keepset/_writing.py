@@ -49,22 +49,26 @@ class WrittenFile(Node):
     _state = WritingState()
 
     @must_be_writable
-    def writeto(self, offset: int, data: bytes | bytearray | memoryview, num_retries: int | None = None) -> None:
+    def writeto(self, offset: int, data: bytes | bytearray | memoryview | str, num_retries: int | None = None) -> int:
         """Write bytes.
 
         Args:
             offset: Where to start; a gap behind the end of the file is filled with zeros.
-            data: The bytes.
+            data: The bytes, or a text to be written as UTF-8.
             num_retries: For the sake of 3.2.1: uploads use the collection's number.
+
+        Returns:
+            The number of bytes written: all of them.
 
         Raises:
             KeepWriteError: An earlier upload failed. Its bytes are kept; these ones are not written.
         """
-        view = memoryview(data).cast("B")
+        view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
         if not len(view):
-            return
+            return 0
         manager = self._root._my_block_manager()
         manager.report()
+        self._store_padding(offset)
         with self.lock:
             if offset > self.size():
                 self._extend(offset)
@@ -92,6 +96,7 @@ class WrittenFile(Node):
             if sealed:
                 manager.upload(sealed)
         self._tell(WRITE)
+        return len(view)
 
     def _touch(self) -> WritingState:
         """Return the state that belongs to this file alone."""
@@ -150,10 +155,19 @@ class WrittenFile(Node):
         manager.release(buffer)
         return compact
 
+    def _fits_literally(self, gap: int) -> bool:
+        return self._root.packing and gap <= _LITERAL_ZEROS
+
+    def _store_padding(self, size: int) -> None:
+        """Store the block of zeros that filling up needs, so that nobody waits for that under the lock."""
+        gap = size - self.size()
+        if gap > 0 and not self._fits_literally(gap):
+            self._root._my_block_manager().padding()
+
     def _extend(self, size: int) -> None:
         """Fill up with zeros. To be called under the lock."""
         gap = size - self.size()
-        if self._root.packing and gap <= _LITERAL_ZEROS:
+        if self._fits_literally(gap):
             buffer = self._open_buffer()
             if buffer.size + gap <= BLOCK_SIZE:
                 start = self._root._my_block_manager().append(buffer, memoryview(bytes(gap)))
@@ -183,6 +197,7 @@ class WrittenFile(Node):
         Args:
             size: In bytes.
         """
+        self._store_padding(size)
         with self.lock:
             if size < self.size():
                 self._truncate(size)

@@ -51,7 +51,8 @@ class ArvadosFile(WrittenFile):
         parent: The collection that it will belong to. `RichCollectionBase.add` puts it there.
         name: Its name.
         stream: Blocks that `segments` are taken from, in order.
-        segments: What the file consists of: ranges of that stream.
+        segments: What the file consists of: how many bytes (`range_size`), from where on in that stream (`locator`, a
+            number, as in 3.2.1).
 
     Attributes:
         fuse_entry: For programs that mount collections; nothing here uses it.
@@ -70,7 +71,7 @@ class ArvadosFile(WrittenFile):
             self._id = root._tree.create(name, False)
             root._hold(self)
             for segment in segments:
-                self.add_segment(stream, segment.range_start, segment.range_size)
+                self.add_segment(stream, int(segment.locator or 0), segment.range_size)
         self._parent_if_detached = parent
 
     @classmethod
@@ -104,9 +105,9 @@ class ArvadosFile(WrittenFile):
     def parent(self) -> RichCollectionBase:
         """The collection that the file is in; the last one, if it was removed."""
         parent = self._tree.parent(self._id)
-        if parent is None:
-            return self._parent_if_detached or self._root
-        return self._root._collection(parent)
+        if parent is not None:
+            return self._root._collection(parent)
+        return self._root if self._parent_if_detached is None else self._parent_if_detached
 
     def stream_name(self) -> str:
         """Return the path of the collection that the file is in, beginning with `.`."""

@@ -205,12 +205,7 @@ class BlockManager:
     def _put(self, buffer: Buffer, slots: threading.BoundedSemaphore) -> None:
         try:
             data = buffer.data
-            locator = self._keep.put(
-                bytes(data or b""),
-                self.copies or 2,
-                self.num_retries,
-                classes=list(self.storage_classes()),
-            )
+            locator = self._send(bytes(data or b""))
             with self.lock:
                 buffer.place = Place(locator, 0)
                 if not buffer.keeps_bytes:
@@ -223,6 +218,11 @@ class BlockManager:
             with self.lock:
                 buffer.future = None
             slots.release()
+
+    def _send(self, data: bytes) -> str:
+        return self._keep.put(
+            data, copies=self.copies or 2, num_retries=self.num_retries, classes=list(self.storage_classes())
+        )
 
     def store(self, cells: Iterable[int], *, wait: bool = True, keep_bytes: bool = False) -> None:
         """Upload the bytes of cells.
@@ -301,7 +301,7 @@ class BlockManager:
     def padding(self) -> str:
         """Return the locator of a block of 64 MiB of zeros, which is stored on first use."""
         if self._padding is None:
-            self._padding = self._keep.put(bytes(BLOCK_SIZE), self.copies or 2, self.num_retries)
+            self._padding = self._send(bytes(BLOCK_SIZE))
         return self._padding
 
     def start_put_threads(self) -> None:

@@ -152,7 +152,9 @@ class Subcollection(RichCollectionBase):
     def parent(self) -> RichCollectionBase:
         """The collection that this one is in; the last one, if it was removed."""
         parent = self._tree.parent(self._id)
-        return (self._parent_if_detached or self._root) if parent is None else self._root._collection(parent)
+        if parent is not None:
+            return self._root._collection(parent)
+        return self._root if self._parent_if_detached is None else self._parent_if_detached
 
     def clone(self, new_parent: RichCollectionBase | None = None, new_name: str | None = None) -> Subcollection:
         """Return a copy that is not part of any collection yet.
@@ -161,7 +163,9 @@ class Subcollection(RichCollectionBase):
             new_parent: The collection that it will belong to; the parent, if it is None.
             new_name: Its name; the same, if it is None.
         """
-        copy = Subcollection(new_parent or self.parent, self.name if new_name is None else new_name)
+        copy = Subcollection(
+            self.parent if new_parent is None else new_parent, self.name if new_name is None else new_name
+        )
         for name, item in self.items():
             copy.add(item, name)
         return copy
