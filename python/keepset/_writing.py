@@ -181,10 +181,20 @@ class WrittenFile(Node):
             gap -= length
 
     def _truncate(self, size: int) -> None:
+        dropped = () if size else self._tree.cells_below(self._id)
         self._tree.truncate(self._id, size)
         if self._state.buffer is not None:
             self._state.buffer.is_overwritten = True
         self._touch().version += 1
+        for cell in dropped:
+            self._release(cell)
+
+    def _release(self, cell: int) -> None:
+        """Forget bytes that this file does not refer to any more, unless another one may."""
+        manager = self._root._my_block_manager()
+        buffer = manager.find(cell)
+        if buffer is not None and not buffer.is_shared and buffer is not self._state.buffer:
+            manager.release(buffer)
 
     def _changed(self) -> None:
         self._touch().version += 1

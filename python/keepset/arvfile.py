@@ -14,7 +14,7 @@ from keepset import errors
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
 from keepset._writing import WrittenFile
-from keepset.blocks import BlockManager
+from keepset.blocks import BlockManager, CellGone
 from keepset.locator import KeepLocator
 from keepset.locking import NoopLock, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
@@ -284,7 +284,10 @@ class ArvadosFile(WrittenFile):
             manager = self._root._my_block_manager() if plan else None
         if manager is None:
             return memoryview(b"") if return_memoryview else b""
-        parts = [manager.read(place, start, length, num_retries) for place, start, length in plan]
+        try:
+            parts = [manager.read(place, start, length, num_retries) for place, start, length in plan]
+        except CellGone:
+            return self.readfrom(offset, size, num_retries, exact, return_memoryview)
         if len(parts) == 1:
             return memoryview(parts[0]) if return_memoryview else bytes(parts[0])
         data = b"".join(parts)

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
     from keepset.keep.base import BlockClient, Data
 
-__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "BlockManager", "Buffer", "Place"]
+__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "BlockManager", "Buffer", "CellGone", "Place"]
+
+
+class CellGone(Exception):
+    """A file was written over after a read of it was planned: plan it anew."""
 
 
 class BlockManager:
@@ -329,15 +333,21 @@ class BlockManager:
             Exactly so many bytes.
 
         Raises:
+            CellGone: The cell was released, since the file does not refer to it any more.
             KeepReadError: The block cannot be read, or is not the one that the locator names.
         """
         if isinstance(place, int):
-            buffer = self._buffers[place]
+            buffer = self._buffers.get(place)
+            if buffer is None:
+                raise CellGone
             data = buffer.read(offset, length)
             if data is not None:
                 return data
-            stored = buffer.where()
-            if stored is None:  # it was stored between the two questions, or there is a bug
+            with self.lock:  # it may have been packed during the first look
+                data, stored = buffer.read(offset, length), buffer.where()
+            if data is not None:
+                return data
+            if stored is None:
                 raise errors.InternalError(f"the bytes of cell {place} are nowhere")
             place, offset = stored.locator, stored.offset + offset
         block = self.block(place, num_retries)

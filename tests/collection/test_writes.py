@@ -7,12 +7,13 @@ import itertools
 import os
 import pickle
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from keepset import Manifest
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter
+from keepset.blocks import BlockManager, Buffer
 from keepset.ranges import Range
 from samples import DATA, A, B, C, E, locator
 from small_blocks import small_blocks
@@ -356,3 +357,42 @@ def test_any_cut_of_a_buffer_reads_right(make: Maker) -> None:
                 expected[start : start + length] = byte * length
         assert collection.read_bytes("f") == expected
         assert make(collection.manifest_text()).read_bytes("f") == expected
+
+
+# Reading while others write.
+
+
+def test_a_read_whose_bytes_are_written_over_meanwhile_is_planned_anew(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = make()
+    writer = collection.open("f", "w+b")
+    writer.write(b"first")
+    read = BlockManager.read
+    overwrite = [b"after"]
+
+    def overwriting_first(manager: BlockManager, *arguments: Any) -> Any:
+        if overwrite:
+            writer.seek(0)
+            writer.write(overwrite.pop())
+            writer.close()  # what is written over is left out of the buffer
+        return read(manager, *arguments)
+
+    monkeypatch.setattr(BlockManager, "read", overwriting_first)
+    assert collection["f"].readfrom(0, 5, 0) == b"after"
+
+
+def test_bytes_are_found_while_they_are_packed(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a look for the pack and one for the bytes, they went from here to there."""
+    collection = make()
+    collection.write_bytes("f", b"bytes")
+    collection.write_bytes("g", b"other")
+    look = Buffer.read
+
+    def packing_first(buffer: Buffer, start: int, length: int) -> bytes | None:
+        monkeypatch.setattr(Buffer, "read", look)
+        collection.manifest_text()
+        return None
+
+    monkeypatch.setattr(Buffer, "read", packing_first)
+    assert collection["f"].readfrom(0, 5, 0) == b"bytes"
