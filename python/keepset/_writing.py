@@ -238,11 +238,14 @@ class WrittenFile(Node):
     def _flush_for_now(self) -> None:
         """Store what is in memory, but keep it there: a small file will be packed when it is closed."""
         with self.lock:
+            if self.committed():
+                return
             manager = self._root._my_block_manager()
             self._seal()
             cells = self._tree.cells_below(self._id)
             keeps = self._root.packing and self.size() <= PACKED_SIZE
         manager.store(cells, keep_bytes=keeps)
+        self._tell(MOD)
 
     def add_writer(self, writer: object) -> None:
         """Note that a file object writes to the file.

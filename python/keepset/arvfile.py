@@ -181,6 +181,7 @@ class ArvadosFile(WrittenFile):
         Args:
             other: A file of this or of another collection.
         """
+        event = TOK if self == other else MOD
         with self.lock:
             other._root._lend_buffers(other, self._root)
             plan = other._tree.read_plan(other._id, 0, other.size())
@@ -188,7 +189,7 @@ class ArvadosFile(WrittenFile):
             for place, offset, length in plan:
                 self._tree.write(self._id, self.size(), place, offset, length)
             self._changed()
-        self._tell(MOD)
+        self._tell(event)
 
     def clone(self, new_parent: RichCollectionBase, new_name: str) -> ArvadosFile:
         """Return a copy that is not part of any collection yet.
