@@ -358,6 +358,7 @@ class ArvadosFileWriter(ArvadosFileReader):
     """
 
     _is_closing = False
+    _is_dropped = False
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str, num_retries: int | None = None) -> None:
         super().__init__(arvadosfile, mode, num_retries)
@@ -451,14 +452,26 @@ class ArvadosFileWriter(ArvadosFileReader):
             return
         self._is_closing = True
         try:
-            self.arvadosfile.remove_writer(self, flush)
+            if self._is_dropped:
+                self.arvadosfile._forget_writer(self)
+            else:
+                self.arvadosfile.remove_writer(self, flush)
         finally:
             super().close()
 
+    def _dealloc_warn(self, source: object) -> None:
+        """Warn of a file that was not closed. Its bytes wait for the collection to be saved.
+
+        `io.TextIOWrapper` calls this if it is dropped, before it writes the last of its text and closes this file.
+        """
+        del source
+        self._is_dropped = True
+        warnings.warn(f"{self.name!r} was dropped before it was closed", ResourceWarning, stacklevel=1)
+
     def __del__(self) -> None:
-        """Warn of a file that was not closed. Its bytes wait for the collection to be saved."""
+        """Close the file, if it was dropped, without storing anything."""
         if not self.closed and not self._is_closing:
-            warnings.warn(f"{self.name!r} was dropped before it was closed", ResourceWarning, stacklevel=1)
-            self._is_closing = True
-            self.arvadosfile._forget_writer(self)
-            super().close()
+            try:
+                self._dealloc_warn(self)
+            finally:
+                self.close()

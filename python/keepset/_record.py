@@ -153,7 +153,10 @@ class Record:
             self._set_manifest(Manifest.parse(text))
             return
         self._remember(self._my_api().collections().get(uuid=locator).execute(num_retries=self.num_retries))
-        self._set_manifest(Manifest.parse((self._api_response or {})["manifest_text"]))
+        record = self._api_response or {}
+        if self.replication_desired is None:
+            self.replication_desired = record.get("replication_desired")
+        self._set_manifest(Manifest.parse(record["manifest_text"]))
 
     def _remember(self, response: Mapping[str, Any]) -> None:
         self._api_response = dict(response)

@@ -63,6 +63,8 @@ class SavedRecord(Record):
         text, snapshot = self._ready_to_save()
         if snapshot is not None:
             body["manifest_text"] = text
+            if self._storage_classes:
+                body.setdefault("storage_classes_desired", self._storage_classes)
         if body:
             self._send(
                 lambda collections, **condition: collections.update(
@@ -119,6 +121,9 @@ class SavedRecord(Record):
         if not create_collection_record:
             return text
         body["manifest_text"] = text
+        body["replication_desired"] = self.replication_desired
+        if self.storage_classes_desired():
+            body["storage_classes_desired"] = self.storage_classes_desired()
         body["name"] = name or time.strftime("New collection %Y-%m-%d %H:%M:%S %Z", time.localtime())
         if owner_uuid:
             body["owner_uuid"] = owner_uuid

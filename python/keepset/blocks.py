@@ -203,6 +203,7 @@ class BlockManager:
             if self._pool is None:
                 self._pool = futures.ThreadPoolExecutor(self.put_threads, thread_name_prefix="keepset-put")
             buffer.error = None
+            self._failed.pop(buffer.cell, None)  # whether it fails is to be seen anew
             buffer.is_sealed = True
             buffer.future = self._pool.submit(self._put, buffer, self._slots)
 
