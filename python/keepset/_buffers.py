@@ -42,9 +42,9 @@ class Buffer:
         "place",
     )
 
-    def __init__(self) -> None:
-        """Make an empty buffer with a cell of its own."""
-        self.cell = next(_cells)
+    def __init__(self, cell: int | None = None) -> None:
+        """Make an empty buffer; with a cell of its own, if none is given."""
+        self.cell = next(_cells) if cell is None else cell
         # None once the bytes are in a pack or stored, and nobody needs them here.
         self.data: bytearray | None = bytearray()
         self.place: Place | None = None
@@ -59,6 +59,17 @@ class Buffer:
         self.is_shared = False
         # The bytes stay here after an upload: they may still be packed.
         self.keeps_bytes = False
+
+    def twin(self) -> Buffer:
+        """Return a buffer of the same cell and bytes for another block manager. Both are sealed."""
+        self.is_sealed = True
+        twin = Buffer(self.cell)
+        twin.is_sealed = True
+        twin.data, twin.place = None if self.place else self.data, self.place
+        if self.pack is not None:
+            pack, offset = self.pack
+            twin.pack = (pack.twin(), offset)
+        return twin
 
     @property
     def size(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,12 +10,10 @@ from keepset import errors
 from keepset._directory import Directory
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, open_file
-from keepset.locking import must_be_writable
+from keepset.locking import both_locked, must_be_writable
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from keepset.collection import Collection
 
 __all__ = ["COLLECTION", "FILE", "RichCollectionBase"]
@@ -212,7 +209,7 @@ class RichCollectionBase(Directory):
         _check_name(target_name)
         source = _ours(source_obj, self._root)
         events: list[Event] = []
-        with _locked(self._root, source._root if reparent else self._root):
+        with both_locked(self, source):
             old = self._tree.child(self._id, target_name)
             if old is not None and not overwrite:
                 raise FileExistsError(errno.EEXIST, "the name exists", target_name)
@@ -311,14 +308,6 @@ class RichCollectionBase(Directory):
         if not item.writable():
             raise OSError(errno.EROFS, "the source collection is read-only")
         target.add(item, name, overwrite, reparent=True)
-
-
-@contextlib.contextmanager
-def _locked(one: Collection, other: Collection) -> Iterator[None]:
-    """Hold the locks of two roots, which may be the same; that of the older one is taken first."""
-    first, second = sorted((one, other), key=lambda root: root._serial)
-    with first._lock, second._lock:
-        yield
 
 
 def _check_name(name: str) -> None:

@@ -45,6 +45,7 @@ class Record:
 
         def committed(self) -> bool: ...
         def writable(self) -> bool: ...
+        def _share(self, node: int) -> None: ...
 
     _tree: Tree
     _manifest_locator: str | None = None
@@ -186,18 +187,38 @@ class Record:
 
     # Text.
 
-    def _commit(self) -> None:
-        """Store everything that is in memory. To be called without the lock, so that reading goes on."""
+    def _stored(self) -> Tree:
+        """Store everything that is in memory. To be called without the lock, so that reading and writing go on.
+
+        Returns:
+            A snapshot of the tree, all of whose bytes are stored.
+        """
         with self._lock:
             if not self._tree.pending_cells():
-                return
+                return self._tree.clone()
             manager = self._my_block_manager()
             for file in list(self._open_files.values()):
                 file._seal()
             self._release_dead(manager)
+            # The bytes of the snapshot must stay, whatever becomes of its files meanwhile.
+            self._share(ROOT)
+            snapshot = self._tree.clone()
+        cells = snapshot.pending_cells()
         manager.commit_all()
+        while not manager.has_stored(cells):  # meanwhile some have been put back, to be packed
+            manager.commit_all()
         with self._lock:
             self._tree.settle(manager.settlements(self._tree.pending_cells()))
+        snapshot.settle(manager.settlements(cells))
+        return snapshot
+
+    def _settled(self) -> Tree:
+        """Return a snapshot of the tree as it is, with the places of all bytes that are stored."""
+        with self._lock:
+            cells = self._tree.pending_cells()
+            if cells:
+                self._tree.settle(self._my_block_manager().settlements(cells))
+            return self._tree.clone()
 
     def _release_dead(self, manager: BlockManager) -> None:
         """Forget bytes of files that were removed and that nobody holds."""
@@ -210,25 +231,22 @@ class Record:
             if buffer is not None and not buffer.is_shared:
                 manager.release(buffer)
 
-    def _manifest_of(self, node: int, *, only_committed: bool = False) -> Manifest:
-        with self._lock:
-            if node == ROOT and self.committed():
-                if self._text is not None:
-                    return Manifest.parse(self._text)
-                if self._source is not None:
-                    return self._source
-            cells = self._tree.pending_cells()
-            settlements = self._my_block_manager().settlements(cells) if cells else []
-            return self._tree.manifest(node, settlements, without_pending=only_committed)
+    def _manifest_of(self, tree: Tree, node: int, *, only_committed: bool = False) -> Manifest:
+        """Return the manifest of a snapshot: what it was read from or saved as, if it has not changed since."""
+        if node == ROOT and tree.is_committed(ROOT):
+            if self._text is not None:
+                return Manifest.parse(self._text)
+            if self._source is not None:
+                return self._source
+        return tree.manifest(node, without_pending=only_committed)
 
     def _text_of(
         self, node: int, stream_name: str, *, strip: bool, normalize: bool = False, only_committed: bool = False
     ) -> str:
-        if not only_committed:
-            self._commit()
-        if self._text is not None and node == ROOT and self.committed() and not (strip or normalize):
+        tree = self._settled() if only_committed else self._stored()
+        if self._text is not None and node == ROOT and tree.is_committed(ROOT) and not (strip or normalize):
             return self._text
-        manifest = self._manifest_of(node, only_committed=only_committed)
+        manifest = self._manifest_of(tree, node, only_committed=only_committed)
         if normalize:
             manifest = manifest.normalized()
         if strip:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._node import ROOT
 from keepset._notify import ADD, DEL, MOD, Event
-from keepset.locking import NoopLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,8 +109,7 @@ class Root:
             if moves and origin is self and tree.is_at_or_below(source._id, old[0]):
                 raise OSError(errno.EINVAL, "a collection cannot take the place of one that it is in", name)
             # What is copied is what is there before the old one goes.
-            overlaps = tree.is_at_or_below(source._id, old[0]) or tree.is_at_or_below(old[0], source._id)
-            if not moves and origin is self and overlaps:
+            if not moves and origin is self and self._overlap(source._id, old[0]):
                 source = _detached_copy(source)
                 moves = True
             self._discard(old[0], [])
@@ -124,9 +122,8 @@ class Root:
             self._share(source._id)
             node = tree.copy_within(source._id, target._id, name)
         else:
-            with origin.lock if not moves else NoopLock():
-                origin._lend_buffers(source, self)
-                snapshot = origin._tree.clone()
+            origin._lend_buffers(source, self)
+            snapshot = origin._tree.clone()
             old_id = source._id
             node = tree.copy_from(snapshot, old_id, target._id, name)
             del snapshot
@@ -137,6 +134,9 @@ class Root:
             handle = self._handle(node, tree.is_directory(node))
             event = (MOD, name, (replaced, handle)) if old is not None else (ADD, name, handle)
             events.append((target, *event))
+
+    def _overlap(self, one: int, other: int) -> bool:
+        return self._tree.is_at_or_below(one, other) or self._tree.is_at_or_below(other, one)
 
     def _share(self, node: int) -> None:
         """Note that two files will refer to the bytes in memory of this one; of all, removed ones too, for the root."""
@@ -150,13 +150,14 @@ class Root:
 
     def _lend_buffers(self, item: Any, to: Root) -> None:
         """Let another collection refer to the bytes in memory of a file or collection of this one."""
-        self._share(item._id)
         cells = self._tree.cells_below(item._id)
-        if cells and to is not self:
-            manager = self._my_block_manager()
-            buffers = [buffer for cell in cells if (buffer := manager.find(cell))]
-            buffers += [buffer.pack[0] for buffer in buffers if buffer.pack]
-            to._my_block_manager().adopt(buffers)
+        if not cells:
+            return
+        manager, other = self._my_block_manager(), to._my_block_manager()
+        if other is manager:
+            self._share(item._id)
+        else:
+            other.adopt(manager.lend(cells))
 
     def _move_handles(self, node: int, to: Root, new_node: int) -> None:
         """Make the handles at and below a node those of its copy in another collection."""

@@ -142,11 +142,9 @@ class SavedRecord(Record):
 
     def _ready_to_save(self) -> tuple[str, Tree | None]:
         """Store what is in memory, and return the text to save and the tree that it is of; None if unchanged."""
-        self._commit()
-        with self._lock:
-            snapshot = None if self.committed() else self._tree.clone()
-            manifest = self._manifest_of(ROOT)
-        return manifest.text, snapshot
+        tree = self._stored()
+        text = self._manifest_of(tree, ROOT).text
+        return text, None if tree.is_committed(ROOT) else tree
 
     def _send(self, request: Any, *, merge: bool, retries: int) -> None:
         collections = self._my_api().collections()

@@ -16,7 +16,7 @@ from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjec
 from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager, CellGone
 from keepset.locator import KeepLocator
-from keepset.locking import NoopLock, must_be_writable, synchronized
+from keepset.locking import NoopLock, both_locked, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class ArvadosFile(WrittenFile):
             other: A file of this or of another collection.
         """
         event = TOK if self == other else MOD
-        with self.lock:
+        with both_locked(self, other):
             other._root._lend_buffers(other, self._root)
             plan = other._tree.read_plan(other._id, 0, other.size())
             self._truncate(0)

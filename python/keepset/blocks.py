@@ -97,11 +97,25 @@ class BlockManager:
         """Return the buffer of a cell, or None if this manager has no such cell."""
         return self._buffers.get(cell)
 
-    def adopt(self, buffers: Iterable[Buffer]) -> None:
-        """Take over buffers of another manager, too: a copied file refers to them."""
+    def lend(self, cells: Iterable[int]) -> list[Buffer]:
+        """Return twins of buffers for another manager, to which a copied file will refer.
+
+        Args:
+            cells: The cells; nothing is appended to them any more.
+        """
         with self.lock:
-            for buffer in buffers:
-                self._buffers.setdefault(buffer.cell, buffer)
+            return [buffer.twin() for cell in cells if (buffer := self._buffers.get(cell))]
+
+    def adopt(self, twins: Iterable[Buffer]) -> None:
+        """Take over what another manager has lent."""
+        with self.lock:
+            for twin in twins:
+                known = self._buffers.setdefault(twin.cell, twin)
+                if known is not twin:
+                    known.is_shared = True
+                elif twin.pack is not None:
+                    pack, offset = twin.pack
+                    twin.pack = (self._buffers.setdefault(pack.cell, pack), offset)
 
     def release(self, buffer: Buffer) -> None:
         """Forget a buffer to which nothing refers any more."""
@@ -135,8 +149,8 @@ class BlockManager:
         packs: list[Buffer] = []
         for cell in cells:
             with self.lock:
-                buffer = self._buffers[cell]
-                if buffer.data is None or buffer.pack or buffer in self._packer or not buffer.size:
+                buffer = self._buffers.get(cell)
+                if buffer is None or buffer.data is None or buffer.pack or buffer in self._packer or not buffer.size:
                     continue
                 if buffer.keeps_bytes:
                     buffer.keeps_bytes, buffer.place = False, None
@@ -241,7 +255,7 @@ class BlockManager:
             KeepWriteError: They could not be stored; they are kept, and the next commit tries again.
         """
         with self.lock:
-            buffers = [self._buffers[cell] for cell in cells]
+            buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
             for buffer in buffers:
                 if buffer.place is None and buffer.pack is None:
                     self._packer.forget(buffer)
@@ -288,6 +302,12 @@ class BlockManager:
                 for buffer in self._buffers.values()
                 if buffer.place is None and buffer.pack is None and buffer.size
             ]
+
+    def has_stored(self, cells: Iterable[int]) -> bool:
+        """Return whether the bytes of cells, as far as there are any, are stored."""
+        with self.lock:
+            buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
+            return all(buffer.where() for buffer in buffers if buffer.pack or buffer.size)
 
     def commit_all(self) -> None:
         """Pack what waits, upload everything that is in memory, and wait for it.

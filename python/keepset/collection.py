@@ -342,7 +342,7 @@ class CollectionReader(Collection):
 
     def normalize(self) -> None:
         """Have `manifest_text` give the normal form."""
-        self._text = self._manifest_of(ROOT).normalized().text
+        self._text = self._manifest_of(self._tree, ROOT).normalized().text
 
     def all_streams(self) -> list[StreamReader]:
         """Return a reader for each stream of the manifest."""

@@ -12,15 +12,18 @@ its plan under the lock and fetches without it, an upload is waited for without 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["NoopLock", "must_be_writable", "synchronized"]
+    from keepset._node import Node
+
+__all__ = ["NoopLock", "both_locked", "must_be_writable", "synchronized"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,6 +63,24 @@ class NoopLock:
 
     def release(self) -> None:
         """Do nothing."""
+
+
+@contextlib.contextmanager
+def both_locked(one: Node, other: Node) -> Iterator[None]:
+    """Hold the locks of the roots of two files or directories; that of the older root is taken first.
+
+    Args:
+        one: The first. Both may have the same root.
+        other: The second.
+    """
+    while True:
+        roots = one._root, other._root
+        first, second = sorted(roots, key=lambda root: root._serial)
+        with first._lock, second._lock:
+            if one._root is roots[0] and other._root is roots[1]:
+                yield
+                return
+        # Before we had the locks, one of them was moved to another root.
 
 
 def synchronized(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:

@@ -231,6 +231,35 @@ def test_copies_share_what_is_packed(make: Maker, keep: MemoryKeep) -> None:
         assert {name: fresh.read_bytes(name) for name in fresh} == content
 
 
+def test_what_is_copied_before_it_is_stored_is_stored_by_both(make: Maker) -> None:
+    keeps = MemoryKeep(), MemoryKeep()
+    source, target = (make(keep_client=keep) for keep in keeps)
+    source.write_bytes("d/a", b"first")
+    with source.open("open", "wb") as file:
+        file.write(b"before")
+        target.copy("d", "d", source_collection=source)
+        target.copy("open", "open", source_collection=source)
+        file.write(b" and after")
+        target.copy("open", "later", source_collection=source)
+    source.write_bytes("d/b", b"second")
+    # Packed there, but not stored.
+    keeps[0].before_put = refuse
+    with pytest.raises(OSError, match="no"):
+        source.manifest_text()
+    target.copy("d/b", "packed", source_collection=source)
+    expected = {"d/a": b"first", "open": b"before", "later": b"before and after", "packed": b"second"}
+    text = target.manifest_text()
+    fresh = make(text, keep_client=keeps[1])
+    assert {path: fresh.read_bytes(path) for path in expected} == expected
+    keeps[0].before_put = lambda data: None
+    fresh = make(source.manifest_text(), keep_client=keeps[0])
+    assert fresh.read_bytes("open") == b"before and after"
+
+
+def refuse(data: bytes) -> None:
+    raise OSError("no")
+
+
 # The same for every run.
 
 

@@ -72,6 +72,17 @@ def test_h48_overwriting_looks_at_the_name_in_the_target(make: Maker) -> None:
     assert files(folder(collection)) == {"f": b"aaa", "d/f": b"aaa", "d/g": b"bbb", "e/f": b"aaa"}
 
 
+@pytest.mark.parametrize("method", ["copy", "rename"])
+def test_h48_overwriting_with_what_comes_from_a_larger_collection(method: str, make: Maker) -> None:
+    """H48: the numbers of its nodes were looked up in the wrong collection as well."""
+    source = make("".join(f"./d{number} {B} 0:3:f\n" for number in range(100)))
+    collection = make(f". {A} 0:3:f\n./d {A} 0:3:g\n")
+    getattr(collection, method)("d99/f", "f", source_collection=source, overwrite=True)
+    getattr(collection, method)("d98", "d/g", source_collection=source, overwrite=True)
+    assert files(folder(collection)) == {"f": b"bbb", "d/g/f": b"bbb"}
+    assert source.exists("d98/f") == (method == "copy")
+
+
 def test_a_copy_is_another_file(make: Maker) -> None:
     collection = make(TREE)
     collection.copy("d", "copy")

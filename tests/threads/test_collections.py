@@ -1,0 +1,294 @@
+"""Threads and processes that share a collection: no deadlock, no torn read, no update that is lost silently.
+
+KEEPSET_SECONDS says how long the threads go on; it was 30 by hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import threading
+import time
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import keepset
+from keepset import errors
+from keepset.collection import Collection
+from memory_keep import MemoryKeep, random_delays
+from small_blocks import small_blocks
+from stores import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECONDS = float(os.environ.get("KEEPSET_SECONDS", "2"))
+THREADS = 8
+RECORD = 24
+
+
+def record(number: int, turn: int) -> bytes:
+    """Bytes of which any part shows who wrote them: a torn read is one whose halves do not fit."""
+    return b"%03d%05d" % (number, turn % 100_000) * 3
+
+
+class Workers:
+    """Threads that share a collection until the time is over or one of them fails."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.failures: list[BaseException] = []
+        self.end = time.monotonic() + SECONDS
+        self.turns = [0] * THREADS
+
+    def run(self, work: Callable[[Workers, int, Random, int], None]) -> None:
+        """Let all threads do the work again and again."""
+        threads = [threading.Thread(target=self._loop, args=(work, number), daemon=True) for number in range(THREADS)]
+        faulthandler.dump_traceback_later(SECONDS + 25, exit=False)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(timeout=SECONDS + 20)
+            assert not [thread.name for thread in threads if thread.is_alive()], "a deadlock"
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        if self.failures:
+            raise self.failures[0]
+        assert all(self.turns)
+
+    def _loop(self, work: Callable[[Workers, int, Random, int], None], number: int) -> None:
+        random = Random(number)
+        try:
+            while time.monotonic() < self.end and not self.failures:
+                work(self, number, random, self.turns[number])
+                self.turns[number] += 1
+        except BaseException as failure:  # noqa: BLE001 - it is raised by the thread of the test
+            self.failures.append(failure)
+
+
+@contextlib.contextmanager
+def shared(packing: bool) -> Iterator[Collection]:
+    keep = MemoryKeep()
+    keep.before_put = random_delays(0, longest=0.003)
+    with small_blocks(200):
+        collection = Collection(keep_client=keep, packing=packing, put_threads=3)
+        yield collection
+        fresh = Collection(collection.manifest_text(), keep_client=keep)
+        for path, size in fresh.files():
+            data = fresh.read_bytes(path)
+            assert data == collection.read_bytes(path)
+            assert len(data) == size
+            if "shared" not in path:
+                check(data)
+
+
+def check(data: bytes) -> None:
+    """Whether it is made of whole records."""
+    assert len(data) % RECORD == 0
+    for start in range(0, len(data), RECORD):
+        whole = data[start : start + RECORD]
+        assert whole == whole[:8] * 3, whole
+
+
+def everything(workers: Workers, number: int, random: Random, turn: int) -> None:
+    """Do one thing of many, mostly in a place that the other threads use as well."""
+    collection = workers.collection
+    place = f"d{random.randrange(3)}"
+    name = f"{place}/{random.randrange(6)}"
+    choice = random.randrange(12)
+    # What is missing, there already, or a directory by now is nobody's fault: others work here, too.
+    with contextlib.suppress(FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError):
+        if choice < 3:
+            with collection.open(f"own {number}", "ab") as file:
+                file.write(record(number, turn))
+            data = collection.read_bytes(f"own {number}")
+            check(data)
+            assert data[-RECORD:] == record(number, turn)
+        elif choice < 5:
+            with collection.open(name, "wb") as file:
+                file.write(record(number, turn))
+        elif choice == 5:
+            with collection.open("shared", "r+b") as file:
+                file.seek(random.randrange(5) * RECORD)
+                file.write(record(number, turn))
+        elif choice == 6:
+            collection.rename(name, f"{place}/{random.randrange(6)}", overwrite=True)
+        elif choice == 7:
+            collection.copy(name, f"d{random.randrange(3)}/{random.randrange(6)}", overwrite=True)
+        elif choice == 8:
+            collection.remove(random.choice([name, place]), recursive=True)
+        elif choice == 9:
+            collection.save_new(create_collection_record=False)
+        elif choice == 10:
+            check(Collection(collection.manifest_text(), keep_client=collection._my_keep()).read_bytes(f"own {number}"))
+        else:
+            for item in collection.values():
+                item.committed()
+            assert collection.portable_data_hash()
+
+
+@pytest.mark.timeout(SECONDS + 60)
+@pytest.mark.parametrize("packing", [True, False], ids=["packing", "not packing"])
+def test_eight_threads_write_read_move_and_save_one_collection(packing: bool) -> None:
+    with shared(packing) as collection:
+        collection.write_bytes("shared", b"".join(record(0, 0) for _ in range(5)))
+        for number in range(THREADS):
+            collection.write_bytes(f"own {number}", b"")
+        Workers(collection).run(everything)
+
+
+@pytest.mark.timeout(SECONDS + 60)
+@pytest.mark.parametrize("packing", [True, False], ids=["packing", "not packing"])
+def test_a_read_is_never_torn(packing: bool) -> None:
+    """One record is written over again and again, by half of the threads, and read by the others."""
+
+    def work(workers: Workers, number: int, random: Random, turn: int) -> None:
+        if number % 2:
+            check(bytes(workers.collection["d"]["f"].readfrom(0, RECORD, 0)))
+            return
+        with workers.collection.open("d/f", "r+b") as file:
+            for _ in range(random.randrange(1, 4)):
+                file.seek(0)
+                file.write(record(number, turn))
+            if random.random() < 0.2:
+                file.flush()
+        if random.random() < 0.05:
+            workers.collection.manifest_text()
+
+    with shared(packing) as collection:
+        collection.write_bytes("d/f", record(0, 0))
+        Workers(collection).run(work)
+
+
+@pytest.mark.timeout(SECONDS + 60)
+def test_two_collections_are_copied_and_moved_into_each_other() -> None:
+    """Whoever locks two does it in one order."""
+    keep = MemoryKeep()
+    with small_blocks(100):
+        pair = [Collection(keep_client=keep) for _ in range(2)]
+        for collection in pair:
+            for name in range(4):
+                collection.write_bytes(f"{name}", record(name, 0))
+
+        def work(workers: Workers, number: int, random: Random, turn: int) -> None:
+            here, there = pair if number % 2 else pair[::-1]
+            name = f"{random.randrange(4)}"
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                if random.random() < 0.4:
+                    here.rename(name, name, source_collection=there, overwrite=True)
+                elif random.random() < 0.7:
+                    here.copy(name, name, source_collection=there, overwrite=True)
+                else:
+                    here.write_bytes(name, record(number, turn))
+                check(here.read_bytes(name))
+            assert (here == there) in (True, False)  # takes both locks as well
+
+        Workers(pair[0]).run(work)
+        for collection in pair:
+            fresh = Collection(collection.manifest_text(), keep_client=keep)
+            for name in fresh:
+                check(fresh.read_bytes(name))
+
+
+def test_a_read_does_not_wait_for_an_upload() -> None:
+    keep = MemoryKeep()
+    collection = Collection(keep_client=keep)
+    collection.write_bytes("f", b"data")
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait(data: bytes) -> None:
+        started.set()
+        assert go_on.wait(timeout=30)
+
+    keep.before_put = wait
+    saving = threading.Thread(target=collection.manifest_text)
+    saving.start()
+    try:
+        assert started.wait(timeout=30)
+        assert collection.read_bytes("f") == b"data"
+        with collection.open("f", "ab") as file:
+            file.write(b" and more")
+        collection.rename("f", "g")
+        assert collection.read_bytes("g") == b"data and more"
+    finally:
+        go_on.set()
+        saving.join(timeout=30)
+    # What came meanwhile is simply not yet saved.
+    assert not collection.committed()
+    assert Collection(collection.manifest_text(), keep_client=keep).read_bytes("g") == b"data and more"
+
+
+# Processes.
+
+COUNT = """
+import sys
+import keepset
+from keepset.collection import Collection
+from keepset.errors import ConflictError
+store = keepset.open_store(sys.argv[1])
+uuid, name = sys.argv[2:]
+conflicts = 0
+for turn in range(15):
+    while True:
+        collection = Collection(uuid, api_client=store)
+        number = int(collection.read_bytes("count"))
+        collection.write_bytes("count", b"%d" % (number + 1))
+        collection.write_bytes(f"{name} {turn}", b"x")
+        try:
+            collection.save()
+        except ConflictError:
+            conflicts += 1
+            continue
+        break
+print(conflicts)
+"""
+
+
+def test_processes_that_save_one_collection_lose_no_update(tmp_path: Path) -> None:
+    with keepset.open_store(tmp_path) as store:
+        with Collection(api_client=store) as collection:
+            collection.write_bytes("count", b"0")
+            collection.save_new("shared")
+            uuid = collection.manifest_locator()
+        run(*[(COUNT, tmp_path, uuid, name) for name in ("one", "other")])
+        saved = Collection(uuid, api_client=store)
+        assert saved.read_bytes("count") == b"30"
+        assert sorted(saved) == sorted(
+            ["count", *(f"{name} {turn}" for name in ("one", "other") for turn in range(15))]
+        )
+
+
+def test_of_two_who_save_at_once_one_is_told(tmp_path: Path) -> None:
+    with keepset.open_store(tmp_path) as store:
+        collection = Collection(api_client=store)
+        collection.write_bytes("f", b"0")
+        collection.save_new("shared")
+        for turn in range(5):
+            both = [Collection(collection.manifest_locator(), api_client=store) for _ in range(2)]
+            names = {f"{turn} one", f"{turn} other"}
+            barrier, told = threading.Barrier(2), []
+
+            def save(one: Any, name: str) -> None:
+                one.write_bytes("f", name.encode())
+                barrier.wait(timeout=30)  # noqa: B023 - ends before the next round
+                try:
+                    one.save()
+                except errors.ConflictError:
+                    told.append(name)  # noqa: B023
+
+            threads = [
+                threading.Thread(target=save, args=pair)
+                for pair in zip(both, (f"{turn} one", f"{turn} other"), strict=True)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(timeout=30)
+            assert len(told) == 1
+            (winner,) = names - set(told)
+            assert Collection(collection.manifest_locator(), api_client=store).read_bytes("f") == winner.encode()
