@@ -29,36 +29,24 @@ class Place(NamedTuple):
 class Buffer:
     """Bytes in memory, to which bytes are appended until they are stored."""
 
-    __slots__ = (
-        "cell",
-        "data",
-        "error",
-        "future",
-        "is_overwritten",
-        "is_sealed",
-        "is_shared",
-        "keeps_bytes",
-        "pack",
-        "place",
-    )
+    place: Place | None = None
+    pack: tuple[Buffer, int] | None = None
+    future: futures.Future[None] | None = None
+    error: Exception | None = None
+    # Not all of the bytes may be in use: some may have been written over, or cut off.
+    is_overwritten = False
+    # Nothing is appended any more.
+    is_sealed = False
+    # Several files refer to the bytes, so that none of them can be left out.
+    is_shared = False
+    # The bytes stay here after an upload: they may still be packed.
+    keeps_bytes = False
 
     def __init__(self, cell: int | None = None) -> None:
         """Make an empty buffer; with a cell of its own, if none is given."""
         self.cell = next(_cells) if cell is None else cell
         # None once the bytes are in a pack or stored, and nobody needs them here.
         self.data: bytearray | None = bytearray()
-        self.place: Place | None = None
-        self.pack: tuple[Buffer, int] | None = None
-        self.future: futures.Future[None] | None = None
-        self.error: Exception | None = None
-        # Not all of the bytes may be in use: some may have been written over, or cut off.
-        self.is_overwritten = False
-        # Nothing is appended any more.
-        self.is_sealed = False
-        # Several files refer to the bytes, so that none of them can be left out.
-        self.is_shared = False
-        # The bytes stay here after an upload: they may still be packed.
-        self.keeps_bytes = False
 
     def twin(self) -> Buffer:
         """Return a buffer of the same cell and bytes for another block manager. Both are sealed."""
@@ -74,7 +62,7 @@ class Buffer:
     @property
     def size(self) -> int:
         """The number of bytes in memory."""
-        return len(self.data or b"")
+        return len(self.data) if self.data else 0
 
     def where(self) -> Place | None:
         """Return where the bytes are stored, or None if they are not yet."""

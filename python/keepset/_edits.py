@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from keepset import errors
 from keepset._directory import Directory
 from keepset._notify import ADD, DEL, Event, deliver
-from keepset.arvfile import ArvadosFile, open_file
+from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
 from keepset.locking import both_locked, must_be_writable
 from keepset.manifest import Manifest
 
@@ -128,11 +128,11 @@ class RichCollectionBase(Directory):
             IsADirectoryError: It is a subcollection.
             OSError: The collection is read-only (`EROFS`).
         """
-        kind = _kind(mode, text=encoding is not None or errors is not None or newline is not None)
-        is_new = kind not in ("r", "rb")
-        if is_new and not self.writable():
+        kind = _kind(mode, encoding is not None or errors is not None or newline is not None)
+        writes = kind not in ("r", "rb")
+        if writes and not self.writable():
             raise OSError(errno.EROFS, "the collection is read-only")
-        if is_new:
+        if writes:
             with self.lock:
                 if kind[0] == "x" and self.exists(path):
                     raise FileExistsError(errno.EEXIST, "the file exists", path)
@@ -146,7 +146,8 @@ class RichCollectionBase(Directory):
         if kind[0] == "w" and arvfile.size():
             arvfile.truncate(0)
         retries = self._root.num_retries if num_retries is None else num_retries
-        return open_file(arvfile, kind, retries, encoding=encoding or "utf-8", errors=errors, newline=newline)
+        binary = (ArvadosFileWriter if writes else ArvadosFileReader)(arvfile, kind, retries)
+        return binary if "b" in kind else as_text(binary, encoding or "utf-8", errors, newline)
 
     @must_be_writable
     def remove(self, path: str, recursive: bool = False) -> None:
@@ -316,7 +317,7 @@ def _check_name(name: str) -> None:
 
 
 @functools.cache
-def _kind(mode: str, *, text: bool) -> str:
+def _kind(mode: str, text: bool) -> str:  # noqa: FBT001  # a keyword costs time at each `open`
     """Check a mode of `open`; return it in one spelling: one of `rwax`, then `b` unless it is text, then `+`."""
     letters = set(mode)
     actions = letters & set("rwax")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from keepset._core import Tree
     from keepset.collection import Collection
 
-__all__ = ["ROOT", "Node"]
+__all__ = ["ROOT", "Node", "set_id", "set_root"]
 
 ROOT = 0
 """The node of every root collection."""
@@ -18,6 +19,9 @@ ROOT = 0
 
 class Node:
     """A handle: the root collection and the number of a node in its tree."""
+
+    # A walk makes a handle for each file, so that they are kept small and quick to make.
+    __slots__ = ("_id", "_root")
 
     _root: Collection
     _id: int
@@ -60,3 +64,9 @@ class Node:
     def set_unmodified(self) -> None:
         """Say that this, and all below it, is as it was saved."""
         self.set_committed()
+
+
+set_root: Callable[[Node, Collection], None] = Node.__dict__["_root"].__set__
+"""Set the root of a handle, without `Node.__setattr__`."""
+set_id: Callable[[Node, int], None] = Node.__dict__["_id"].__set__
+"""Set the number of a handle, without `Node.__setattr__`."""

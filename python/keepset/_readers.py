@@ -32,6 +32,9 @@ F = TypeVar("F", bound="FileLikeObjectBase")
 
 _AHEAD = 1 << 16
 """So many bytes are read ahead."""
+_ALL = 1 << 62
+"""More bytes than any file has."""
+_NO_SEGMENT: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 _COMPRESSED = re.compile(r"\.(bz2|gz)$")
 
 
@@ -46,7 +49,6 @@ class FileLikeObjectBase(io.BufferedIOBase):
     mode: str
 
     def __init__(self, name: str, mode: str) -> None:
-        super().__init__()
         self._name = name
         self.mode = mode
 
@@ -84,7 +86,7 @@ class ArvadosFileReader(FileLikeObjectBase):
     _is_wrapped = False
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
-        super().__init__(arvadosfile.name, mode)
+        super().__init__(arvadosfile._root._tree.name(arvadosfile._id), mode)
         self.arvadosfile = arvadosfile
         self.num_retries = num_retries
         self._position = 0
@@ -94,7 +96,7 @@ class ArvadosFileReader(FileLikeObjectBase):
         # Where a sequential reader would go on.
         self._next = 0
         # The part of the file that was read last, if it is in one stored block: start, end, version, bytes.
-        self._segment: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
+        self._segment = _NO_SEGMENT
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -167,7 +169,6 @@ class ArvadosFileReader(FileLikeObjectBase):
         self._next = offset + len(data)
         return data
 
-    @FileLikeObjectBase._before_close
     def read(  # type: ignore[override]  # more arguments than the base class has
         self, size: int | None = -1, num_retries: int | None = None, return_memoryview: bool = False
     ) -> bytes | memoryview:
@@ -182,9 +183,9 @@ class ArvadosFileReader(FileLikeObjectBase):
             KeepReadError: A block cannot be read.
             ValueError: The file is closed.
         """
-        if size is None or size < 0:
-            size = max(self.size() - self._position, 0)
-        data = self._get(self._position, size, num_retries)
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        data = self._get(self._position, _ALL if size is None or size < 0 else size, num_retries)
         self._position += len(data)
         if return_memoryview:
             return memoryview(data)
@@ -370,7 +371,6 @@ class ArvadosFileWriter(ArvadosFileReader):
         """Return that it can be written."""
         return True
 
-    @FileLikeObjectBase._before_close
     def write(self, data: ReadableBuffer | str, num_retries: int | None = None) -> int:
         """Write bytes at the position; with mode `a`, at the end of the file.
 
@@ -385,13 +385,23 @@ class ArvadosFileWriter(ArvadosFileReader):
             KeepWriteError: An earlier upload failed; nothing has been written.
             ValueError: The file is closed.
         """
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
         view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
         file = self.arvadosfile
-        with file.lock:
-            if self.mode[0] == "a":
-                self._position = file.size()
-            file.writeto(self._position, view, num_retries)
-            self._position += len(view)
+        if self.mode[0] == "a":
+            file._write(None, view)
+            self._position = file.size()
+            return len(view)
+        # Another thread that writes with this object goes on behind; uploads must not be waited for under the lock.
+        with file._root._lock:
+            position = self._position
+            self._position = position + len(view)
+        try:
+            file._write(position, view)
+        except BaseException:
+            self._position = position
+            raise
         return len(view)
 
     def writelines(self, seq: Iterable[Any], num_retries: int | None = None) -> None:

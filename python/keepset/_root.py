@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
-from keepset._node import ROOT
+from keepset._node import ROOT, set_id, set_root
 from keepset._notify import ADD, DEL, MOD, Event
 
 if TYPE_CHECKING:
@@ -19,7 +19,24 @@ if TYPE_CHECKING:
     from keepset.blocks import BlockManager
     from keepset.collection import Collection
 
-__all__ = ["Root"]
+__all__ = ["Reference", "Root", "forgetter"]
+
+
+class Reference(weakref.ref[Any]):
+    """A weak reference to a handle that knows the number of its node."""
+
+    __slots__ = ("node",)
+    node: int
+
+
+def forgetter(handles: dict[int, Reference]) -> Callable[[Reference], None]:
+    """Return what takes a handle that is gone out of a table. It must not keep the root alive."""
+
+    def forget(reference: Reference) -> None:
+        if handles.get(reference.node) is reference:
+            del handles[reference.node]
+
+    return forget
 
 
 class Root:
@@ -30,10 +47,12 @@ class Root:
         _lock: AbstractContextManager[Any]
 
         def _my_block_manager(self) -> BlockManager: ...
-        def _new_handle(self, node: int, is_directory: bool) -> Any: ...
 
-    _handles: dict[int, weakref.KeyedRef[int, Any]]
-    _forget: Callable[[weakref.KeyedRef[int, Any]], None]
+        _file_class: type
+        _directory_class: type
+
+    _handles: dict[int, Reference]
+    _forget: Callable[[Reference], None]
     # How many callbacks there are: without any, no event is made.
     _listeners = 0
     # Handles that stay: a program has put an attribute or a callback on them.
@@ -43,11 +62,14 @@ class Root:
 
     def _handle(self, node: int, is_directory: bool) -> Any:
         """Return the object of a node. To be called under the lock."""
-        handle = self._live(node)
+        reference = self._handles.get(node)
+        handle: Any = None if reference is None else reference()
         if handle is None:
             if node == ROOT:
                 return self
-            handle = self._new_handle(node, is_directory)
+            handle = object.__new__(self._directory_class if is_directory else self._file_class)
+            set_root(handle, self)  # type: ignore[arg-type]  # a root is a `Collection`
+            set_id(handle, node)
             self._hold(handle)
         return handle
 
@@ -57,7 +79,9 @@ class Root:
 
     def _hold(self, handle: Any) -> None:
         """Enter a new handle into the table."""
-        self._handles[handle._id] = weakref.KeyedRef(handle, self._forget, handle._id)
+        reference = Reference(handle, self._forget)
+        node = reference.node = handle._id
+        self._handles[node] = reference
 
     def _live(self, node: int) -> Any:
         """Return the object of a node if there is one."""
@@ -165,8 +189,8 @@ class Root:
         for old_id in [old_id for old_id in self._handles if old_id in moved]:
             handle = self._handles.pop(old_id)()
             if handle is not None:
-                object.__setattr__(handle, "_root", to)
-                object.__setattr__(handle, "_id", moved[old_id])
+                set_root(handle, to)
+                set_id(handle, moved[old_id])
                 to._hold(handle)
         for table, target in ((self._pinned, to._pinned), (self._open_files, to._open_files)):
             for old_id in [old_id for old_id in table if old_id in moved]:

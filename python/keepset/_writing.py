@@ -11,7 +11,7 @@ from keepset.locking import must_be_writable
 
 if TYPE_CHECKING:
     from keepset._edits import RichCollectionBase
-    from keepset.blocks import Buffer
+    from keepset.blocks import BlockManager, Buffer
 
 __all__ = ["WritingState", "WrittenFile"]
 
@@ -33,6 +33,10 @@ class WritingState:
         self.writers: set[int] = set()
 
 
+_UNTOUCHED = WritingState()
+"""Shared by all files that nothing is written to."""
+
+
 class WrittenFile(Node):
     """The part of `ArvadosFile` that changes its bytes."""
 
@@ -45,8 +49,8 @@ class WrittenFile(Node):
 
         def size(self) -> int: ...
 
-    # Shared by all files that nothing is written to; `_touch` gives one of its own.
-    _state = WritingState()
+    # `_touch` gives a file one of its own.
+    _state = _UNTOUCHED
 
     @must_be_writable
     def writeto(self, offset: int, data: bytes | bytearray | memoryview | str, num_retries: int | None = None) -> int:
@@ -64,45 +68,69 @@ class WrittenFile(Node):
             KeepWriteError: An earlier upload failed. Its bytes are kept; these ones are not written.
         """
         view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
-        if not len(view):
-            return 0
-        manager = self._root._my_block_manager()
-        manager.report()
-        self._store_padding(offset)
-        with self.lock:
-            if offset > self.size():
-                self._extend(offset)
-        done = 0
-        while done < len(view):
-            sealed = None
-            with self.lock:
-                buffer = self._open_buffer()
-                part = view[done : done + BLOCK_SIZE]
-                if buffer.size + len(part) > BLOCK_SIZE and not self._root.packing:
-                    sealed = self._make_room(len(part))
-                else:
-                    part = part[: BLOCK_SIZE - buffer.size]
-                    start = manager.append(buffer, part)
-                    if start is None:
-                        self._state.buffer = None
-                        continue
-                    if offset + done < self.size():
-                        buffer.is_overwritten = True
-                    self._tree.write(self._id, offset + done, buffer.cell, start, len(part))
-                    done += len(part)
-                    self._touch().version += 1
-                    if buffer.size == BLOCK_SIZE:
-                        sealed = self._seal()
-            if sealed:
-                manager.upload(sealed)
-        self._tell(WRITE)
+        self._write(offset, view)
         return len(view)
+
+    def _write(self, offset: int | None, rest: memoryview) -> None:
+        """Write bytes, at the end of the file if there is no offset. The collection is known to be writable."""
+        root = self._root
+        manager = root._my_block_manager()
+        manager.report()
+        if not len(rest):
+            return
+        if offset is not None and offset > root._tree.size(self._id):
+            self._store_padding(offset)
+        while len(rest):
+            full: list[Buffer] = []
+            # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
+            with root._lock:
+                while len(rest) and len(full) < 2:
+                    written, sealed = self._write_some(manager, offset, rest)
+                    rest = rest[written:]
+                    if offset is not None:
+                        offset += written
+                    if sealed:
+                        full.append(sealed)
+            for buffer in full:
+                manager.upload(buffer)
+        self._tell(WRITE)
+
+    def _write_some(self, manager: BlockManager, offset: int | None, part: memoryview) -> tuple[int, Buffer | None]:
+        """Write as much as the current buffer takes, or end it. To be called under the lock.
+
+        Returns:
+            How many bytes were written, and a buffer that is to be uploaded.
+        """
+        root = self._root
+        tree = root._tree
+        size = tree.size(self._id)
+        if offset is None:
+            offset = size
+        elif offset > size:
+            self._extend(offset)
+        state = self._touch()
+        buffer = state.buffer or self._open_buffer()
+        room = BLOCK_SIZE - buffer.size
+        if len(part) > room:
+            if not root.packing and room < BLOCK_SIZE:
+                return 0, self._make_room(min(len(part), BLOCK_SIZE))
+            part = part[:room]
+        start = manager.append(buffer, part)
+        if start is None:
+            state.buffer = None
+            return 0, None
+        if offset < size:
+            buffer.is_overwritten = True
+        tree.write(self._id, offset, buffer.cell, start, len(part))
+        state.version += 1
+        return len(part), self._seal() if len(part) == room else None
 
     def _touch(self) -> WritingState:
         """Return the state that belongs to this file alone."""
-        if "_state" not in vars(self):
-            vars(self)["_state"] = WritingState()
-        return self._state
+        state = self._state
+        if state is _UNTOUCHED:
+            state = vars(self)["_state"] = WritingState()
+        return state
 
     def _tell(self, event: str) -> None:
         """Tell the callbacks that the bytes have changed. To be called without the lock."""
@@ -253,7 +281,7 @@ class WrittenFile(Node):
         Args:
             writer: The file object.
         """
-        with self.lock:
+        with self._root._lock:
             self._touch().writers.add(id(writer))
 
     def _forget_writer(self, writer: object) -> None:
@@ -271,16 +299,18 @@ class WrittenFile(Node):
         Raises:
             KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
         """
-        with self.lock:
-            self._forget_writer(writer)
-            packs = self._root.packing if flush is None else not flush
-            if self.committed() or (packs and self._state.writers):
+        root = self._root
+        with root._lock:
+            state = self._state
+            state.writers.discard(id(writer))
+            packs = root.packing if flush is None else not flush
+            if root._tree.is_committed(self._id) or (packs and state.writers):
                 return
-            manager = self._root._my_block_manager()
+            manager = root._my_block_manager()
             if packs:
                 self._seal()
-                cells = self._tree.cells_below(self._id)
-                small = self.size() <= PACKED_SIZE
+                cells = root._tree.cells_below(self._id)
+                small = root._tree.size(self._id) <= PACKED_SIZE
         if not packs:
             self.flush()
             return

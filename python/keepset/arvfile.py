@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keepset._core import Tree
+    from keepset.keep.base import Data
     from keepset.collection import Collection, RichCollectionBase
 
 __all__ = [
@@ -73,15 +74,6 @@ class ArvadosFile(WrittenFile):
             for segment in segments:
                 self.add_segment(stream, int(segment.locator or 0), segment.range_size)
         self._parent_if_detached = parent
-
-    @classmethod
-    def _of(cls, root: Collection, node: int) -> ArvadosFile:
-        """Make the handle of a node."""
-        self = cls.__new__(cls)
-        attributes = vars(self)
-        attributes["_root"] = root
-        attributes["_id"] = node
-        return self
 
     fuse_entry: Any = None
     _parent_if_detached: RichCollectionBase | None = None
@@ -278,21 +270,20 @@ class ArvadosFile(WrittenFile):
         Raises:
             KeepReadError: A block cannot be read.
         """
-        if size <= 0:
-            return memoryview(b"") if return_memoryview else b""
-        with self.lock:
-            plan = self._tree.read_plan(self._id, offset, size)
-            manager = self._root._my_block_manager() if plan else None
-        if manager is None:
-            return memoryview(b"") if return_memoryview else b""
+        root = self._root
+        with root._lock:
+            plan = root._tree.read_plan(self._id, offset, size) if size > 0 else []
+            manager = root._my_block_manager() if plan else None
+        data: Data = b""
         try:
-            parts = [manager.read(place, start, length, num_retries) for place, start, length in plan]
+            if manager is not None and len(plan) == 1:
+                place, start, length = plan[0]
+                data = manager.read(place, start, length, num_retries)
+            elif manager is not None:
+                data = b"".join([manager.read(place, start, length, num_retries) for place, start, length in plan])
         except CellGone:
             return self.readfrom(offset, size, num_retries, exact, return_memoryview)
-        if len(parts) == 1:
-            return memoryview(parts[0]) if return_memoryview else bytes(parts[0])
-        data = b"".join(parts)
-        return memoryview(data) if return_memoryview else data
+        return memoryview(data) if return_memoryview else bytes(data)
 
 
 def split(path: str) -> tuple[str, str]:
@@ -309,24 +300,16 @@ def split(path: str) -> tuple[str, str]:
     return (stream_name or ".", file_name)
 
 
-def open_file(arvfile: ArvadosFile, mode: str, num_retries: int | None, **text: Any) -> io.IOBase:
-    """Return a file object for a file of a collection.
+def as_text(binary: ArvadosFileReader, encoding: str, errors: str | None, newline: str | None) -> io.TextIOWrapper:
+    """Return a text file for a binary file.
 
     Args:
-        arvfile: The file.
-        mode: A mode of `open`, checked by the caller.
-        num_retries: How often a fetch or an upload is tried again.
-        **text: What `io.TextIOWrapper` takes, for text modes.
+        binary: The binary file, opened in a text mode.
+        encoding: As for `open`.
+        errors: As for `open`.
+        newline: As for `open`.
     """
-    is_text = "b" not in mode
-    binary: ArvadosFileReader
-    if mode[0] == "r" and "+" not in mode:
-        binary = ArvadosFileReader(arvfile, mode, num_retries)
-    else:
-        binary = ArvadosFileWriter(arvfile, mode, num_retries)
-    if not is_text:
-        return binary
     binary._is_wrapped = True
-    file = io.TextIOWrapper(binary, **text)
-    file.mode = mode  # type: ignore[misc]  # as `open` does; the class itself has none
+    file = io.TextIOWrapper(binary, encoding, errors, newline)
+    file.mode = binary.mode  # type: ignore[misc]  # as `open` does; the class itself has none
     return file

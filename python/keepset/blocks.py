@@ -150,7 +150,7 @@ class BlockManager:
         for cell in cells:
             with self.lock:
                 buffer = self._buffers.get(cell)
-                if buffer is None or buffer.data is None or buffer.pack or buffer in self._packer or not buffer.size:
+                if buffer is None or not buffer.data or buffer.pack or buffer in self._packer:
                     continue
                 if buffer.keeps_bytes:
                     buffer.keeps_bytes, buffer.place = False, None

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from keepset import errors
 from keepset._directory import CollectionBase
 from keepset._edits import COLLECTION, FILE, RichCollectionBase
-from keepset._node import ROOT
+from keepset._node import ROOT, set_root
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import FileLikeObjectBase
-from keepset._root import Root
+from keepset._root import Reference, Root, forgetter
 from keepset._saving import SavedRecord
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, split
 from keepset.locking import NoopLock, must_be_writable, synchronized
@@ -32,7 +32,6 @@ from keepset.manifest import Manifest
 from keepset.stream import StreamReader
 
 if TYPE_CHECKING:
-    import weakref
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
@@ -65,16 +64,6 @@ _FileLikeObjectBase = FileLikeObjectBase
 SynchronizedCollectionBase = RichCollectionBase
 
 _serials = itertools.count()
-
-
-def _forgetter(handles: dict[int, weakref.KeyedRef[int, Any]]) -> Callable[[weakref.KeyedRef[int, Any]], None]:
-    """Return what takes a handle that is gone out of the table. It must not keep the root alive."""
-
-    def forget(reference: weakref.KeyedRef[int, Any]) -> None:
-        if handles.get(reference.key) is reference:
-            del handles[reference.key]
-
-    return forget
 
 
 class _WriterFile(FileLikeObjectBase):
@@ -120,8 +109,6 @@ class Subcollection(RichCollectionBase):
     """
 
     _parent_if_detached: RichCollectionBase | None = None
-    _root: Collection = None  # type: ignore[assignment]  # set before anything else
-    _id = ROOT
 
     def __init__(self, parent: RichCollectionBase, name: str) -> None:
         self._root = parent.root_collection()
@@ -129,15 +116,6 @@ class Subcollection(RichCollectionBase):
             self._id = self._root._tree.create(name, True)
             self._root._hold(self)
         self._parent_if_detached = parent
-
-    @classmethod
-    def _of(cls, root: Collection, node: int) -> Subcollection:
-        """Make the handle of a node."""
-        self = cls.__new__(cls)
-        attributes = vars(self)
-        attributes["_root"] = root
-        attributes["_id"] = node
-        return self
 
     @property
     def _tree(self) -> Tree:  # type: ignore[override]  # the root's
@@ -204,7 +182,6 @@ class Collection(Root, SavedRecord, RichCollectionBase):
         (['a'], 3)
     """
 
-    _root: Collection = None  # type: ignore[assignment]  # itself, set before anything else
     _id = ROOT
     _is_reader: ClassVar[bool] = False
 
@@ -226,13 +203,13 @@ class Collection(Root, SavedRecord, RichCollectionBase):
     ) -> None:
         if storage_classes_desired is not None and not isinstance(storage_classes_desired, list):
             raise errors.ArgumentError("storage_classes_desired must be a list of names")
-        handles: dict[int, weakref.KeyedRef[int, Any]] = {}
+        handles: dict[int, Reference] = {}
+        set_root(self, self)
         vars(self).update(
-            _root=self,
             _serial=next(_serials),
             _lock=NoopLock() if self._is_reader else threading.RLock(),
             _handles=handles,
-            _forget=_forgetter(handles),
+            _forget=forgetter(handles),
             _pinned={},
             _open_files={},
             _api_client=api_client,
@@ -268,8 +245,8 @@ class Collection(Root, SavedRecord, RichCollectionBase):
 
     # Copies.
 
-    def _new_handle(self, node: int, is_directory: bool) -> ArvadosFile | Subcollection:
-        return (Subcollection if is_directory else ArvadosFile)._of(self, node)
+    _file_class = ArvadosFile
+    _directory_class = Subcollection
 
     def clone(
         self,
