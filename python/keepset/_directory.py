@@ -76,16 +76,6 @@ class Directory(CollectionBase, Contents, Node):
 
     # Looking.
 
-    def _components(self, path: str) -> list[str]:
-        """Divide a path; the last component is empty where a directory is meant."""
-        if not path:
-            raise errors.ArgumentError("the path must not be empty")
-        while path.startswith("./"):
-            path = path[2:]
-        if path in ("", "."):
-            return []
-        return path.split("/")
-
     def find(self, path: str) -> Any:
         """Return the file or subcollection at a path, or None.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from keepset import errors
 from keepset._directory import Directory
+from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
 from keepset.locking import both_locked, must_be_writable
@@ -49,38 +50,27 @@ class RichCollectionBase(Directory):
         """
         if create_type not in (FILE, COLLECTION):
             raise errors.ArgumentError(f"create_type is FILE or COLLECTION, not {create_type!r}")
+        return self._find_or_make(path, create_type == COLLECTION)
+
+    def _find_or_make(self, path: str, wants_directory: bool) -> Any:
+        root = self._root
         events: list[Event] = []
-        with self.lock:
-            components = self._components(path) if path else []
-            wants_directory = create_type == COLLECTION
-            if components and not components[-1] and len(components) > 1:
-                components.pop()
-                wants_directory = True
-            item = self._root._handle(*self._make(components, wants_directory, events))
-        deliver(events)
-        if isinstance(item, ArvadosFile) and wants_directory:
-            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+        with root._lock:
+            try:
+                node, is_directory, made = root._tree.make(self._id, path, wants_directory)
+            except errors.PathNotADirectoryError:  # to users of 3.2.1 the class itself is an answer
+                raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from None
+            item = root._handle(node, is_directory)
+            if root._listeners:
+                events = [self._added(new) for new in made]
+        if events:
+            deliver(events)
         return item
 
-    def _make(self, components: list[str], wants_directory: bool, events: list[Event]) -> tuple[int, bool]:
-        """Find a node, or make it and the directories on the way. To be called under the lock."""
-        node, is_directory = self._id, True
-        for index, component in enumerate(components):
-            if not component or not is_directory:
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", "/".join(components))
-            found = self._tree.child(node, component)
-            if found is None:
-                _check_name(component)
-                parent = node
-                is_directory = wants_directory or index < len(components) - 1
-                add = self._tree.add_directory if is_directory else self._tree.add_file
-                node = add(parent, component)
-                if self._root._listeners:
-                    item = self._root._handle(node, is_directory)
-                    events.append((self._root._collection(parent), ADD, component, item))
-            else:
-                node, is_directory = found
-        return node, is_directory
+    def _added(self, node: int) -> Event:
+        tree, handle = self._root._tree, self._root._handle
+        parent = tree.parent(node) or ROOT
+        return handle(parent, True), ADD, tree.name(node), handle(node, tree.is_directory(node))
 
     def mkdirs(self, path: str) -> Any:
         """Make a subcollection, with those on the way that are missing, and return it.
@@ -136,7 +126,7 @@ class RichCollectionBase(Directory):
             with self.lock:
                 if kind[0] == "x" and self.exists(path):
                     raise FileExistsError(errno.EEXIST, "the file exists", path)
-                arvfile = self.find_or_create(path, FILE)
+                arvfile = self._find_or_make(path, False)
         else:
             arvfile = self.find(path)
         if arvfile is None:
@@ -165,13 +155,12 @@ class RichCollectionBase(Directory):
         """
         events: list[Event] = []
         with self.lock:
-            components = self._components(path)
-            if not components:
-                raise errors.ArgumentError("a collection cannot remove itself: '.'")
             found = self._tree.find(self._id, path)
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
             node, _ = found
+            if node == self._id:
+                raise errors.ArgumentError(f"a collection cannot remove itself: {path!r}")
             if not recursive and self._tree.count(node):
                 raise OSError(errno.ENOTEMPTY, "the subcollection is not empty", path)
             self._root._discard(node, events)
@@ -317,7 +306,7 @@ def _check_name(name: str) -> None:
 
 
 @functools.cache
-def _kind(mode: str, text: bool) -> str:  # noqa: FBT001  # a keyword costs time at each `open`
+def _kind(mode: str, text: bool) -> str:  # a keyword costs time at each `open`
     """Check a mode of `open`; return it in one spelling: one of `rwax`, then `b` unless it is text, then `+`."""
     letters = set(mode)
     actions = letters & set("rwax")

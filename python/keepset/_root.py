@@ -189,7 +189,7 @@ class Root:
         for old_id in [old_id for old_id in self._handles if old_id in moved]:
             handle = self._handles.pop(old_id)()
             if handle is not None:
-                set_root(handle, to)
+                set_root(handle, to)  # type: ignore[arg-type]  # a root is a `Collection`
                 set_id(handle, moved[old_id])
                 to._hold(handle)
         for table, target in ((self._pinned, to._pinned), (self._open_files, to._open_files)):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keepset._core import Tree
-    from keepset.keep.base import Data
     from keepset.collection import Collection, RichCollectionBase
+    from keepset.keep.base import Data
 
 __all__ = [
     "ADD",

@@ -32,7 +32,7 @@ from keepset.manifest import Manifest
 from keepset.stream import StreamReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from keepset._core import Tree

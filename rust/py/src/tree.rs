@@ -11,6 +11,7 @@ use crate::manifest::PyManifest;
 use crate::text::{encode, to_str, with_path};
 use keepset_core::ids::NodeId;
 use keepset_core::tree::content::{Settlement, Source};
+use keepset_core::tree::paths::MakeError;
 use keepset_core::{Error, Manifest, NodeKind, PathError, Tree};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -63,30 +64,6 @@ fn checked(tree: &Tree, node: u32) -> PyResult<NodeId> {
 
 fn failed(py: Python<'_>, error: &Error) -> PyErr {
     manifest_error(py, error, b"")
-}
-
-/// Follows a path as the object model does: a component that is empty is an error, but for one at the end.
-fn find(tree: &Tree, top: NodeId, path: &[u8]) -> Result<Option<NodeId>, PathError> {
-    let mut rest = path;
-    while let Some(tail) = rest.strip_prefix(b"./") {
-        rest = tail;
-    }
-    if rest.is_empty() || rest == b"." {
-        return Ok(Some(top));
-    }
-    let wants_directory = rest.len() > 1 && rest.ends_with(b"/");
-    let rest = if wants_directory { &rest[..rest.len() - 1] } else { rest };
-    let mut node = top;
-    for component in rest.split(|byte| *byte == b'/') {
-        if component.is_empty() || tree.kind(node) == NodeKind::File {
-            return Err(PathError::NotADirectory);
-        }
-        match tree.child(node, component) {
-            Some(child) => node = child,
-            None => return Ok(None),
-        }
-    }
-    if wants_directory && tree.kind(node) == NodeKind::File { Err(PathError::NotADirectory) } else { Ok(Some(node)) }
 }
 
 /// Where bytes are: the number of a cell, or a locator.
@@ -190,7 +167,7 @@ impl PyTree {
     fn find(&self, py: Python<'_>, directory: u32, path: &Bound<'_, PyString>) -> PyResult<Option<Found>> {
         let tree = self.lock(py);
         let top = checked(&tree, directory)?;
-        match with_path(path, |path| find(&tree, top, path))? {
+        match with_path(path, |path| tree.find(top, path))? {
             Ok(found) => Ok(found.map(|node| (node.raw(), tree.kind(node) == NodeKind::Directory))),
             Err(error) => Err(path_error(path, error)),
         }
@@ -235,14 +212,35 @@ impl PyTree {
         Ok(tree.file_size(checked(&tree, file)?))
     }
 
-    /// Adds an empty file to a directory that has no such name.
-    fn add_file(&self, py: Python<'_>, parent: u32, name: &Bound<'_, PyString>) -> PyResult<u32> {
-        self.add(py, parent, name, Tree::add_file)
-    }
-
-    /// Adds an empty directory to a directory that has no such name.
-    fn add_directory(&self, py: Python<'_>, parent: u32, name: &Bound<'_, PyString>) -> PyResult<u32> {
-        self.add(py, parent, name, Tree::add_directory)
+    /// The node at a path below a directory, whether it is a directory itself, and the nodes that were made for it, from
+    /// top to bottom. A file that is asked for may turn out to be a directory.
+    ///
+    /// Raises:
+    ///     keepset.errors.ArgumentError: What is to be made has a `.` or `..` in its path.
+    ///     keepset.errors.PathNotADirectoryError: A file stands where a directory is needed, or a component is empty.
+    fn make(
+        &self,
+        py: Python<'_>,
+        directory: u32,
+        path: &Bound<'_, PyString>,
+        wants_directory: bool,
+    ) -> PyResult<(u32, bool, Vec<u32>)> {
+        // What is there needs no edit, which may have to copy the tree.
+        let found = self.find(py, directory, path)?;
+        if let Some((node, is_directory)) = found.filter(|(_, is_directory)| *is_directory || !wants_directory) {
+            return Ok((node, is_directory, Vec::new()));
+        }
+        let kind = if wants_directory { NodeKind::Directory } else { NodeKind::File };
+        self.edit(py, |tree| {
+            let top = checked(tree, directory)?;
+            let (node, made) = with_path(path, |path| tree.make(top, path, kind))?.map_err(|error| match error {
+                MakeError::NotADirectory => path_error(path, PathError::NotADirectory),
+                MakeError::BadName => ArgumentError::new_err(format!("a path with . or .. in it: {path}")),
+                MakeError::Full(error) => failed(py, &error),
+            })?;
+            let is_directory = tree.kind(node) == NodeKind::Directory;
+            Ok((node.raw(), is_directory, made.into_iter().map(NodeId::raw).collect()))
+        })
     }
 
     /// Makes an empty file or directory that is not part of the tree until it is attached.
@@ -458,17 +456,4 @@ impl PyTree {
     }
 }
 
-impl PyTree {
-    fn add(
-        &self,
-        py: Python<'_>,
-        parent: u32,
-        name: &Bound<'_, PyString>,
-        add: impl FnOnce(&mut Tree, NodeId, &[u8]) -> Result<NodeId, Error>,
-    ) -> PyResult<u32> {
-        self.edit(py, |tree| {
-            let parent = checked(tree, parent)?;
-            with_path(name, |name| add(tree, parent, name))?.map(NodeId::raw).map_err(|error| failed(py, &error))
-        })
-    }
-}
+impl PyTree {}

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod edit;
 pub mod find;
 pub mod order;
+pub mod paths;
 pub mod walk;
 
 use crate::blocks::Block;
