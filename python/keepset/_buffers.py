@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from concurrent import futures
 
-__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "Buffer", "Packer", "Place"]
+__all__ = ["BLOCK_SIZE", "PACKED_SIZE", "Buffer", "Packer", "Place", "block_locator"]
 
 BLOCK_SIZE = 1 << 26
 """The largest block, in bytes: 64 MiB."""
@@ -66,9 +67,8 @@ class Buffer:
 
     def where(self) -> Place | None:
         """Return where the bytes are stored, or None if they are not yet."""
-        if self.pack is not None:
-            pack, offset = self.pack
-            return Place(pack.place.locator, pack.place.offset + offset) if pack.place else None
+        if self.pack is not None and self.pack[0].place is not None:
+            return Place(self.pack[0].place.locator, self.pack[1])
         return self.place
 
     def read(self, start: int, length: int) -> bytes | None:
@@ -78,6 +78,16 @@ class Buffer:
             return pack.read(offset + start, length)
         data = self.data
         return None if data is None else bytes(data[start : start + length])
+
+
+def block_locator(buffers: Iterable[Buffer]) -> str:
+    """Return the locator, without a signature, of a block that has the bytes of buffers, one after the other."""
+    digest = hashlib.md5(usedforsecurity=False)
+    size = 0
+    for buffer in buffers:
+        digest.update(buffer.data or b"")
+        size += buffer.size
+    return f"{digest.hexdigest()}+{size}"
 
 
 class Packer:
@@ -115,12 +125,23 @@ class Packer:
         if group:
             yield group
 
+    def plan(self) -> dict[int, Place]:
+        """Return where the bytes of each cell will be, once what waits is packed and stored."""
+        places = {}
+        for group in self.groups():
+            locator = block_locator(group)
+            offset = 0
+            for buffer in group:
+                places[buffer.cell] = Place(locator, offset)
+                offset += buffer.size
+        return places
+
     def pack(self) -> list[Buffer]:
         """Make one buffer of each group. Nothing waits any more."""
         packs = []
         for group in self.groups():
             if len(group) == 1:
-                packs.append(group[0])
+                packs += group
                 continue
             pack = Buffer()
             data = bytearray()

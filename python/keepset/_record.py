@@ -213,12 +213,13 @@ class Record:
         return snapshot
 
     def _settled(self) -> Tree:
-        """Return a snapshot of the tree as it is, with the places of all bytes that are stored."""
+        """Return a snapshot of the tree with the places of all bytes that are stored; nothing is decided by that."""
         with self._lock:
-            cells = self._tree.pending_cells()
+            snapshot = self._tree.clone()
+            cells = snapshot.pending_cells()
             if cells:
-                self._tree.settle(self._my_block_manager().settlements(cells))
-            return self._tree.clone()
+                snapshot.settle(self._my_block_manager().places(cells))
+            return snapshot
 
     def _release_dead(self, manager: BlockManager) -> None:
         """Forget bytes of files that were removed and that nobody holds."""

@@ -10,7 +10,6 @@ only then; an upload that fails leaves them where they are, is reported once, an
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import warnings
@@ -19,10 +18,10 @@ from concurrent import futures
 from typing import TYPE_CHECKING
 
 from keepset import errors
-from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place
+from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from keepset.keep.base import BlockClient, Data
 
@@ -123,17 +122,23 @@ class BlockManager:
             self._buffers.pop(buffer.cell, None)
             self._packer.forget(buffer)
 
+    def places(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
+        """Return (cell, locator, offset) of those cells whose bytes are stored."""
+        with self.lock:
+            return self._places(cells)
+
+    def _places(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
+        buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
+        return [(buffer.cell, *place) for buffer in buffers if (place := buffer.where())]
+
     def settlements(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
         """Return (cell, locator, offset) of those cells whose bytes are stored. They will not be packed any more."""
-        found = []
         with self.lock:
-            for cell in cells:
-                buffer = self._buffers.get(cell)
-                place = buffer.where() if buffer else None
-                if buffer and place:
-                    found.append((cell, place.locator, place.offset))
-                    if buffer.keeps_bytes:
-                        buffer.keeps_bytes, buffer.data = False, None
+            found = self._places(cells)
+            for cell, _, _ in found:
+                buffer = self._buffers[cell]
+                self._packer.forget(buffer)
+                buffer.keeps_bytes, buffer.data = False, None
         return found
 
     # Packing.
@@ -152,9 +157,7 @@ class BlockManager:
                 buffer = self._buffers.get(cell)
                 if buffer is None or not buffer.data or buffer.pack or buffer in self._packer:
                     continue
-                if buffer.keeps_bytes:
-                    buffer.keeps_bytes, buffer.place = False, None
-                if buffer.place or buffer.future:
+                if buffer.future or (buffer.place and not buffer.keeps_bytes):
                     continue
                 if self._packer.size + buffer.size > BLOCK_SIZE:
                     packs += self._pack()
@@ -179,31 +182,15 @@ class BlockManager:
             Locators without signatures for what is not stored yet.
         """
         with self.lock:
-            groups = list(self._packer.groups())
-        places: dict[int, Place] = {}
-        for group in groups:
-            digest = hashlib.md5(usedforsecurity=False)
-            size = sum(buffer.size for buffer in group)
-            for buffer in group:
-                digest.update(buffer.data or b"")
-            offset = 0
-            for buffer in group:
-                places[buffer.cell] = Place(f"{digest.hexdigest()}+{size}", offset)
-                offset += buffer.size
-        found = []
-        for cell in cells:
-            known = self._buffers.get(cell)
-            if known is not None:
-                place = known.where() or places.get(cell) or self._place_in_memory(known)
-                found.append((cell, place.locator, place.offset))
-        return found
+            planned = self._packer.plan()
+            known = [found for cell in cells if (found := self._buffers.get(cell))]
+            return [(buffer.cell, *self._place_to_be(buffer, planned)) for buffer in known]
 
-    def _place_in_memory(self, buffer: Buffer) -> Place:
+    def _place_to_be(self, buffer: Buffer, planned: Mapping[int, Place]) -> Place:
         if buffer.pack is not None:
             pack, offset = buffer.pack
-            return Place(self._place_in_memory(pack).locator, offset)
-        data = buffer.data or b""
-        return Place(f"{hashlib.md5(data, usedforsecurity=False).hexdigest()}+{len(data)}", 0)
+            return Place(self._place_to_be(pack, planned).locator, offset)
+        return planned.get(buffer.cell) or buffer.place or Place(block_locator([buffer]), 0)
 
     # Uploading.
 
@@ -257,7 +244,7 @@ class BlockManager:
         with self.lock:
             buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
             for buffer in buffers:
-                if buffer.place is None and buffer.pack is None:
+                if buffer.pack is None:
                     self._packer.forget(buffer)
                     buffer.keeps_bytes = keep_bytes
         buffers = [buffer.pack[0] if buffer.pack else buffer for buffer in buffers]
@@ -287,12 +274,10 @@ class BlockManager:
             for buffer in failed.values():
                 del self._failed[buffer.cell]
         if failed:
-            problems = {self._label(buffer): buffer.error for buffer in failed.values() if buffer.error}
+            errors_of = {buffer: buffer.error for buffer in failed.values() if buffer.error}
+            problems = {self._place_to_be(buffer, {}).locator: error for buffer, error in errors_of.items()}
             message = "some blocks could not be stored; their bytes are kept in memory, and saving again tries again"
             raise errors.KeepWriteError(message, problems, label="block")
-
-    def _label(self, buffer: Buffer) -> str:
-        return self._place_in_memory(buffer).locator
 
     def pending(self) -> list[Buffer]:
         """Return the buffers whose bytes are not stored."""

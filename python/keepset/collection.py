@@ -127,6 +127,11 @@ class Subcollection(RichCollectionBase):
         return self._tree.name(self._id)
 
     @property
+    def num_retries(self) -> int:
+        """How often requests are tried again: as for the whole collection."""
+        return self._root.num_retries
+
+    @property
     def parent(self) -> RichCollectionBase:
         """The collection that this one is in; the last one, if it was removed."""
         parent = self._tree.parent(self._id)

@@ -145,7 +145,7 @@ def test_a_subcollection_is_made_apart_and_added(make: Maker) -> None:
     apart = Subcollection(collection, "apart")
     apart.write_bytes("x/y", b"data")
     assert "apart" not in collection
-    assert (apart.name, apart.parent) == ("apart", collection)
+    assert (apart.name, apart.parent, apart.num_retries) == ("apart", collection, collection.num_retries)
     collection.add(apart, "added")
     assert collection.read_bytes("added/x/y") == b"data"
     copy = collection["d"].clone()

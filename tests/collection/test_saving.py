@@ -44,6 +44,20 @@ def test_only_committed_keeps_the_stored_part_of_a_file(make: Maker, keep: Memor
         assert dict(Manifest.parse(collection.manifest_text(only_committed=True)).files()) == {"f": 7}
 
 
+def test_what_was_flushed_is_stored_though_it_may_still_be_packed(make: Maker, keep: MemoryKeep) -> None:
+    collection = make()
+    with collection.open("f", "wb") as file:
+        file.write(b"flushed")
+        file.flush()
+    collection.write_bytes("g", b"not")
+    text = collection.manifest_text(only_committed=True)
+    assert text == f". {locator(b'flushed')} 0:7:f 0:0:g\n"
+    # That asks, and decides nothing.
+    assert collection.portable_manifest_text() == f". {locator(b'flushednot')} 0:7:f 7:3:g\n"
+    assert collection.manifest_text() == collection.portable_manifest_text()
+    assert keep.puts == [locator(b"flushed"), locator(b"flushednot")]
+
+
 def test_a_text_without_hints_stores_nothing(make: Maker, keep: MemoryKeep) -> None:
     collection = make()
     with collection.open("f", "wb") as file:

@@ -172,8 +172,8 @@ def test_two_collections_are_copied_and_moved_into_each_other() -> None:
     with small_blocks(100):
         pair = [Collection(keep_client=keep) for _ in range(2)]
         for collection in pair:
-            for name in range(4):
-                collection.write_bytes(f"{name}", record(name, 0))
+            for number in range(4):
+                collection.write_bytes(f"{number}", record(number, 0))
 
         def work(workers: Workers, number: int, random: Random, turn: int) -> None:
             here, there = pair if number % 2 else pair[::-1]
