@@ -11,7 +11,7 @@ from keepset._directory import Directory
 from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
-from keepset.locking import both_locked, must_be_writable
+from keepset.locking import Held, both_locked, must_be_writable
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -50,22 +50,22 @@ class RichCollectionBase(Directory):
         """
         if create_type not in (FILE, COLLECTION):
             raise errors.ArgumentError(f"create_type is FILE or COLLECTION, not {create_type!r}")
-        return self._find_or_make(path, create_type == COLLECTION)
-
-    def _find_or_make(self, path: str, wants_directory: bool) -> Any:
-        root = self._root
         events: list[Event] = []
-        with root._lock:
-            try:
-                node, is_directory, made = root._tree.make(self._id, path, wants_directory)
-            except errors.PathNotADirectoryError:  # to users of 3.2.1 the class itself is an answer
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from None
-            item = root._handle(node, is_directory)
-            if root._listeners:
-                events = [self._added(new) for new in made]
-        if events:
-            deliver(events)
+        with Held(self):
+            item = self._find_or_make(path, create_type == COLLECTION, events)
+        deliver(events)
         return item
+
+    def _find_or_make(self, path: str, wants_directory: bool, events: list[Event]) -> Any:
+        """Do what `find_or_create` does, under the lock, but for telling the events."""
+        root = self._root
+        try:
+            node, is_directory, made = root._tree.make(self._id, path, wants_directory)
+        except errors.PathNotADirectoryError:  # to users of 3.2.1 the class itself is an answer
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from None
+        if root._listeners:
+            events += [self._added(new) for new in made]
+        return root._handle(node, is_directory)
 
     def _added(self, node: int) -> Event:
         tree, handle = self._root._tree, self._root._handle
@@ -83,10 +83,13 @@ class RichCollectionBase(Directory):
             FileExistsError: There is something at the path.
             NotADirectoryError: A file stands where a subcollection is needed.
         """
-        with self.lock:
+        events: list[Event] = []
+        with Held(self):
             if self.find(path) is not None:
                 raise FileExistsError(errno.EEXIST, "the name exists", path)
-            return self.find_or_create(path, COLLECTION)
+            directory = self._find_or_make(path, True, events)
+        deliver(events)
+        return directory
 
     def open(
         self,
@@ -123,10 +126,12 @@ class RichCollectionBase(Directory):
         if writes and not self.writable():
             raise OSError(errno.EROFS, "the collection is read-only")
         if writes:
-            with self.lock:
+            events: list[Event] = []
+            with Held(self):
                 if kind[0] == "x" and self.exists(path):
                     raise FileExistsError(errno.EEXIST, "the file exists", path)
-                arvfile = self._find_or_make(path, False)
+                arvfile = self._find_or_make(path, False, events)
+            deliver(events)
         else:
             arvfile = self.find(path)
         if arvfile is None:
@@ -196,17 +201,20 @@ class RichCollectionBase(Directory):
             FileExistsError: There is such a name, and `overwrite` is false.
             OSError: A collection would be moved into itself (`EINVAL`).
         """
-        _check_name(target_name)
         source = _ours(source_obj, self._root)
         events: list[Event] = []
         with both_locked(self, source):
-            old = self._tree.child(self._id, target_name)
-            if old is not None and not overwrite:
-                raise FileExistsError(errno.EEXIST, "the name exists", target_name)
-            if old is not None and source._root is self._root and old[0] == source._id:
-                return
-            self._root._take(source, self, target_name, old, reparent, events)
+            self._add(source, target_name, overwrite, reparent, events)
         deliver(events)
+
+    def _add(self, source: Item, name: str, overwrite: bool, reparent: bool, events: list[Event]) -> None:
+        """Do what `add` does, under the locks of both, but for telling the events."""
+        _check_name(name)
+        old = self._tree.child(self._id, name)
+        if old is not None and not overwrite:
+            raise FileExistsError(errno.EEXIST, "the name exists", name)
+        if old is None or source._root is not self._root or old[0] != source._id:
+            self._root._take(source, self, name, old, reparent, events)
 
     def _place(
         self, source: str | Item, target_path: str, source_collection: Any, create: bool
@@ -265,13 +273,16 @@ class RichCollectionBase(Directory):
         if name:
             target.add(item, name, overwrite)
             return
-        with target.lock:
-            children = _ours(item, self._root).items()
+        origin = _ours(item, self._root)
+        events: list[Event] = []
+        with both_locked(target, origin):
+            children = origin.items()
             clash = next((child for child, _ in children if child in target and not overwrite), None)
             if clash is not None:
                 raise FileExistsError(errno.EEXIST, "the name exists", clash)
             for child, child_item in children:
-                target.add(child_item, child, overwrite)
+                target._add(child_item, child, overwrite, False, events)
+        deliver(events)
 
     @must_be_writable
     def rename(

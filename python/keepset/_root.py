@@ -33,8 +33,14 @@ def forgetter(handles: dict[int, Reference]) -> Callable[[Reference], None]:
     """Return what takes a handle that is gone out of a table. It must not keep the root alive."""
 
     def forget(reference: Reference) -> None:
-        if handles.get(reference.node) is reference:
-            del handles[reference.node]
+        # This runs at any moment, and must not wait for a lock. Between the two looks there is no call, during which
+        # another thread could put another handle there.
+        node = reference.node
+        try:
+            if handles[node] is reference:
+                del handles[node]
+        except KeyError:
+            pass
 
     return forget
 

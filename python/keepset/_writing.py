@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from keepset._node import Node
 from keepset._notify import MOD, WRITE, deliver
 from keepset.blocks import BLOCK_SIZE, PACKED_SIZE
-from keepset.locking import must_be_writable
+from keepset.locking import Held, must_be_writable
 
 if TYPE_CHECKING:
     from keepset._edits import RichCollectionBase
@@ -73,17 +73,17 @@ class WrittenFile(Node):
 
     def _write(self, offset: int | None, rest: memoryview) -> None:
         """Write bytes, at the end of the file if there is no offset. The collection is known to be writable."""
-        root = self._root
-        manager = root._my_block_manager()
+        manager = self._root._my_block_manager()
         manager.report()
         if not len(rest):
             return
-        if offset is not None and offset > root._tree.size(self._id):
+        if offset is not None:
             self._store_padding(offset)
         while len(rest):
             full: list[Buffer] = []
             # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
-            with root._lock:
+            with Held(self):
+                manager = self._root._my_block_manager()
                 while len(rest) and len(full) < 2:
                     written, sealed = self._write_some(manager, offset, rest)
                     rest = rest[written:]
@@ -285,8 +285,7 @@ class WrittenFile(Node):
             self._touch().writers.add(id(writer))
 
     def _forget_writer(self, writer: object) -> None:
-        with self.lock:
-            self._state.writers.discard(id(writer))
+        self._state.writers.discard(id(writer))
 
     def remove_writer(self, writer: object, flush: bool | None) -> None:
         """Note that a file object does not write any more.
@@ -299,8 +298,8 @@ class WrittenFile(Node):
         Raises:
             KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
         """
-        root = self._root
-        with root._lock:
+        with Held(self):
+            root = self._root
             state = self._state
             state.writers.discard(id(writer))
             packs = root.packing if flush is None else not flush

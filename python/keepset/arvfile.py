@@ -272,8 +272,11 @@ class ArvadosFile(WrittenFile):
         """
         root = self._root
         with root._lock:
-            plan = root._tree.read_plan(self._id, offset, size) if size > 0 else []
+            is_here = self._root is root
+            plan = root._tree.read_plan(self._id, offset, size) if size > 0 and is_here else []
             manager = root._my_block_manager() if plan else None
+        if not is_here:  # it was moved to another collection while we waited
+            return self.readfrom(offset, size, num_retries, exact, return_memoryview)
         data: Data = b""
         try:
             if manager is not None and len(plan) == 1:

@@ -203,6 +203,7 @@ class BlockManager:
                 return
             if self._pool is None:
                 self._pool = futures.ThreadPoolExecutor(self.put_threads, thread_name_prefix="keepset-put")
+            self._packer.forget(buffer)
             buffer.error = None
             self._failed.pop(buffer.cell, None)  # whether it fails is to be seen anew
             buffer.is_sealed = True

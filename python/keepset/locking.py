@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from keepset._node import Node
 
-__all__ = ["NoopLock", "both_locked", "must_be_writable", "synchronized"]
+__all__ = ["Held", "NoopLock", "both_locked", "must_be_writable", "synchronized"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +63,36 @@ class NoopLock:
 
     def release(self) -> None:
         """Do nothing."""
+
+
+class Held:
+    """The lock of the root of a file or directory, which another thread may be moving to another root.
+
+    Whoever holds this can call methods that take the lock as well: it is the same one until it is released. With
+    `node.lock` alone, one could get the lock of the root that the node was moved from, and wait for the other's.
+
+    Args:
+        node: The file or directory.
+    """
+
+    __slots__ = ("_lock", "_node")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __enter__(self) -> None:
+        """Take the lock."""
+        while True:
+            root = self._node._root
+            self._lock = root._lock
+            self._lock.__enter__()
+            if self._node._root is root:
+                return
+            self._lock.__exit__(None, None, None)
+
+    def __exit__(self, *exception: object) -> None:
+        """Release it."""
+        self._lock.__exit__(None, None, None)
 
 
 @contextlib.contextmanager

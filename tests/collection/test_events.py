@@ -90,3 +90,35 @@ def test_what_a_callback_raises_reaches_whoever_made_the_change(make: Maker) -> 
     assert "a" in made
     assert made.lock.acquire(blocking=False)  # type: ignore[attr-defined]
     made.unsubscribe()
+
+
+def test_every_change_tells_without_the_lock(make: Maker) -> None:
+    made, source = make(), make()
+    source.find_or_create("a", "file")
+    source.find_or_create("b", "file")
+    told: list[str] = []
+
+    def callback(event: str, parent: Any, name: str, item: Any) -> None:
+        def look() -> None:
+            if made.lock.acquire(timeout=5):  # type: ignore[attr-defined]
+                told.append(f"{event} {name}")
+                made.lock.release()  # type: ignore[attr-defined]
+
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(timeout=30)
+
+    made.subscribe(callback)
+    made.mkdirs("d")
+    made.copy(".", ".", source_collection=source)
+    with made.open("x", "xb") as file:
+        file.write(b"x")
+        file.writelines([b"y"])
+        file.flush()
+        file.truncate(1)
+    made.rename("x", "d/x")
+    del made["a"]
+    made.unsubscribe()
+    assert told == [
+        *("add d", "add a", "add b", "add x", "write x", "write x", "mod x", "mod x", "del x", "add x", "del a"),
+    ]

@@ -292,3 +292,29 @@ def test_of_two_who_save_at_once_one_is_told(tmp_path: Path) -> None:
             assert len(told) == 1
             (winner,) = names - set(told)
             assert Collection(collection.manifest_locator(), api_client=store).read_bytes("f") == winner.encode()
+
+
+def test_nobody_waits_for_the_uploads_of_a_writer() -> None:
+    keep = MemoryKeep()
+    with small_blocks(100):
+        collection = Collection(keep_client=keep, put_threads=1)
+        collection.write_bytes("f", b"data")
+        started, go_on = threading.Event(), threading.Event()
+
+        def wait(data: bytes) -> None:
+            started.set()
+            assert go_on.wait(timeout=30)
+
+        keep.before_put = wait
+        # More than the pool takes: the writer waits.
+        writing = threading.Thread(target=collection.write_bytes, args=("g", bytes(1000)))
+        writing.start()
+        try:
+            assert started.wait(timeout=30)
+            assert collection.read_bytes("f") == b"data"
+            collection.rename("f", "h")
+        finally:
+            go_on.set()
+            writing.join(timeout=30)
+        assert collection.read_bytes("g") == bytes(1000)
+        collection.manifest_text()
