@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
+from keepset._ahead import ReadAhead
 from keepset._core import Tree
 from keepset._node import ROOT
 from keepset.blocks import BlockManager
@@ -41,6 +42,7 @@ class Record:
         num_retries: int
         replication_desired: int | None
         put_threads: int | None
+        get_threads: int | None
         packing: bool
 
         def committed(self) -> bool: ...
@@ -48,6 +50,7 @@ class Record:
         def _share(self, node: int) -> None: ...
 
     _tree: Tree
+    _read_ahead: ReadAhead | None = None
     _manifest_locator: str | None = None
     _api_response: dict[str, Any] | None = None
     # The text to give back while nothing has changed; None for the one that the tree was read from.
@@ -78,8 +81,14 @@ class Record:
                 self.put_threads,
                 self.num_retries,
                 self.storage_classes_desired,
+                self.get_threads,
             )
         return manager
+
+    def _my_read_ahead(self) -> ReadAhead:
+        if self._read_ahead is None:
+            self._read_ahead = ReadAhead(self._my_block_manager().get_threads)
+        return self._read_ahead
 
     def storage_classes_desired(self) -> list[str]:
         """Return the storage classes that blocks are stored in; empty for the default ones."""

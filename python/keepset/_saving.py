@@ -199,6 +199,7 @@ class SavedRecord(Record):
             "replication_desired": self.replication_desired,
             "storage_classes_desired": self._storage_classes,
             "put_threads": self.put_threads,
+            "get_threads": self.get_threads,
             "packing": self.packing,
         }
         state = (self._manifest_locator, self._api_response, self.committed())

@@ -271,19 +271,20 @@ class ArvadosFile(WrittenFile):
             KeepReadError: A block cannot be read.
         """
         root = self._root
+        following: list[str] = []
         with root._lock:
             is_here = self._root is root
             plan = root._tree.read_plan(self._id, offset, size) if size > 0 and is_here else []
             manager = root._my_block_manager() if plan else None
+            if manager is not None and manager.reads_ahead:
+                following = root._my_read_ahead().following(root._tree, self._id, offset, plan)
         if not is_here:  # it was moved to another collection while we waited
             return self.readfrom(offset, size, num_retries, exact, return_memoryview)
         data: Data = b""
         try:
-            if manager is not None and len(plan) == 1:
-                place, start, length = plan[0]
-                data = manager.read(place, start, length, num_retries)
-            elif manager is not None:
-                data = b"".join([manager.read(place, start, length, num_retries) for place, start, length in plan])
+            if manager is not None:
+                parts = manager.read_all(plan, following, num_retries)
+                data = parts[0] if len(parts) == 1 else b"".join(parts)
         except CellGone:
             return self.readfrom(offset, size, num_retries, exact, return_memoryview)
         return memoryview(data) if return_memoryview else bytes(data)

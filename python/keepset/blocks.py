@@ -1,4 +1,4 @@
-"""Bytes that are being written: buffers, packing, and the queue of uploads.
+"""Bytes that are being written, and those that are read: buffers, packing, the queue of uploads, and stored blocks.
 
 Each open writer fills a *buffer*, known to the tree by the number of its *cell*. A full buffer is sealed and uploaded
 by a small pool while the program goes on. Small files that are closed wait in order of closing, and are packed together
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
+from keepset._fetching import Fetcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,9 +42,11 @@ class BlockManager:
         put_threads: How many uploads run at a time; None for two.
         num_retries: How often an upload is tried again; None for the client's own number.
         storage_classes_func: What says in which storage classes blocks are stored; None for the default ones.
+        get_threads: How many blocks are fetched ahead of sequential readers; None for two, 0 for none.
     """
 
     DEFAULT_PUT_THREADS = 2
+    DEFAULT_GET_THREADS = 2
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class BlockManager:
         put_threads: int | None = None,
         num_retries: int | None = None,
         storage_classes_func: Callable[[], Sequence[str]] | None = None,
+        get_threads: int | None = None,
     ) -> None:
         self._keep = keep
         self.copies = copies
@@ -65,7 +69,8 @@ class BlockManager:
         self._failed: dict[int, Buffer] = {}
         self._pool: futures.ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(self.put_threads)
-        self._last: tuple[str, Data] | None = None
+        self.get_threads = self.DEFAULT_GET_THREADS if get_threads is None else get_threads
+        self._fetcher = Fetcher(keep, self.get_threads)
         self._padding: str | None = None
         self._process = os.getpid()
         _managers.add(self)
@@ -320,6 +325,7 @@ class BlockManager:
 
     def stop_threads(self) -> None:
         """Wait for the uploads that run, and end the threads. New ones start when they are needed."""
+        self._fetcher.stop_threads()
         with self.lock:
             pool, self._pool = self._pool, None
         if pool is not None:
@@ -357,27 +363,50 @@ class BlockManager:
             if stored is None:
                 raise errors.InternalError(f"the bytes of cell {place} are nowhere")
             place, offset = stored.locator, stored.offset + offset
-        block = self.block(place, num_retries)
+        block = self._fetcher.block(place, num_retries)
         if offset + length > len(block):
             message = f"block {place} has {len(block)} bytes, and {offset + length} were asked for"
             raise errors.KeepReadError(message)
         return memoryview(block)[offset : offset + length]
 
-    def block(self, locator: str, num_retries: int | None = None) -> Data:
-        """Return a stored block. The last one is kept, for readers that take it in small parts."""
-        last = self._last
-        if last is not None and last[0] == locator[:32]:
-            return last[1]
-        block = self._keep.get(locator, num_retries=num_retries)
-        if block is None:
-            raise errors.KeepReadError(f"the Keep client gave no data for block {locator}")
-        self._last = (locator[:32], block)
-        return block
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether it is of use to know what will be read next."""
+        return self._fetcher.is_worth_it
 
-    def prefetch(self, locators: Iterable[str]) -> None:
-        """Ask the client to fetch blocks that will be read soon."""
-        for locator in locators:
-            self._keep.block_prefetch(locator)
+    def read_all(
+        self, plan: Sequence[tuple[int | str, int, int]], following: Iterable[str] = (), num_retries: int | None = None
+    ) -> list[Data]:
+        """Return what a plan names, while the blocks behind each part are fetched already.
+
+        Args:
+            plan: The parts: the cell or the locator, where the bytes start in it, and how many.
+            following: The blocks that will be asked for next.
+            num_retries: How often a fetch is tried again; None for the client's own number.
+
+        Raises:
+            KeepReadError: A block cannot be read, or is not the one that its locator names.
+        """
+        places = [*(place for place, _, _ in plan), *following]
+        parts = []
+        for number, (place, offset, length) in enumerate(plan, 1):
+            ahead = [next_one for next_one in places[number : number + self.get_threads] if isinstance(next_one, str)]
+            if ahead:
+                self._fetcher.prefetch(ahead, place if isinstance(place, str) else "", num_retries)
+            parts.append(self.read(place, offset, length, num_retries))
+        return parts
+
+    def block(self, locator: str, num_retries: int | None = None) -> Data:
+        """Return a stored block.
+
+        Args:
+            locator: The block.
+            num_retries: How often a fetch is tried again; None for the client's own number.
+
+        Raises:
+            KeepReadError: It cannot be read.
+        """
+        return self._fetcher.block(locator, num_retries)
 
     def __del__(self) -> None:
         """Warn of bytes that are lost."""
@@ -399,6 +428,7 @@ def _start_anew() -> None:
         manager.lock = threading.Lock()
         manager._pool = None
         manager._slots = threading.BoundedSemaphore(manager.put_threads)
+        manager._fetcher.after_fork()
         for buffer in manager._buffers.values():
             buffer.future = None
 

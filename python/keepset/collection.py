@@ -172,7 +172,7 @@ class Collection(Root, SavedRecord, RichCollectionBase):
         replication_desired: On how many services blocks are stored.
         storage_classes_desired: In which storage classes.
         put_threads: How many uploads run at a time.
-        get_threads: For the sake of 3.2.1.
+        get_threads: How many blocks are fetched ahead of sequential readers at a time; two, if it is None.
         packing: Whether small files are packed together when they are closed, at the latest when the collection is
             saved. Otherwise each gets a block of its own.
 
@@ -285,6 +285,7 @@ class Collection(Root, SavedRecord, RichCollectionBase):
                 self.replication_desired,
                 self._storage_classes,
                 self.put_threads,
+                self.get_threads,
                 packing=self.packing,
             )
             copy._tree = self._tree.clone()

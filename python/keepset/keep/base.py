@@ -62,6 +62,3 @@ class BlockClient(Protocol):
 
     def get_from_cache(self, loc_s: str, /) -> Data | None:
         """Return the bytes of a block if the client has them in memory, else None."""
-
-    def block_prefetch(self, locator: str, /) -> None:
-        """Start to fetch a block that will be asked for soon, if the client can; never fails."""

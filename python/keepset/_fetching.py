@@ -1,0 +1,138 @@
+"""Stored blocks on their way to readers: some are fetched before they are asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent import futures
+from typing import TYPE_CHECKING
+
+from keepset import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from keepset.keep.base import BlockClient, Data
+
+__all__ = ["Fetcher"]
+
+_WORTH_A_THREAD = 0.001
+"""Blocks that are there in less time than this, in seconds, are sooner fetched than handed over by another thread."""
+_PATIENCE = 8
+"""A block that nobody has come for is dropped when it has been in the way of so many others."""
+
+
+class Fetcher:
+    """Fetches blocks; threads of its own do so ahead of the readers.
+
+    In memory are at most as many blocks as there are threads, and the last one that somebody has read.
+
+    Args:
+        keep: The client that has the blocks.
+        threads: How many blocks are fetched ahead at a time; 0 for none.
+    """
+
+    def __init__(self, keep: BlockClient, threads: int) -> None:
+        self._keep = keep
+        self.threads = threads
+        # Those that are being fetched, or wait for a reader, by digest: the oldest first.
+        self._ahead: dict[str, futures.Future[Data]] = {}
+        self._last: tuple[str, Data] | None = None
+        # How long the last fetch took; the first one is not known to be fast.
+        self._seconds = _WORTH_A_THREAD
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Have a lock and threads of its own, in a new object or in the child of a fork."""
+        self._lock = threading.Lock()
+        self._pool: futures.ThreadPoolExecutor | None = None
+        self._refused = 0
+        self._ahead.clear()
+
+    def block(self, locator: str, num_retries: int | None = None) -> Data:
+        """Return a block. The last one is kept, for readers that take it in small parts.
+
+        Args:
+            locator: The block.
+            num_retries: How often a fetch is tried again; None for the client's own number.
+
+        Raises:
+            KeepReadError: The block cannot be read.
+        """
+        digest = locator[:32]
+        last = self._last
+        if last is not None and last[0] == digest:
+            return last[1]
+        block = self._fetched_ahead(digest)
+        if block is None:
+            block = self._fetch(locator, num_retries)
+        self._last = (digest, block)
+        return block
+
+    def _fetched_ahead(self, digest: str) -> Data | None:
+        """Wait for a block that is being fetched. What goes wrong there is asked for again, by who needs it."""
+        future = self._ahead.get(digest)
+        if future is None:
+            return None
+        try:
+            return future.result()
+        except Exception:  # noqa: BLE001 - whatever a client raises; it is raised again if it goes on being wrong
+            return None
+        finally:
+            with self._lock:
+                self._ahead.pop(digest, None)
+
+    def _fetch(self, locator: str, num_retries: int | None) -> Data:
+        started = time.monotonic()
+        block = self._keep.get(locator, num_retries=num_retries)
+        self._seconds = time.monotonic() - started
+        if block is None:
+            raise errors.KeepReadError(f"the Keep client gave no data for block {locator}")
+        return block
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether fetching takes long enough to be done ahead."""
+        return self._seconds >= _WORTH_A_THREAD and self.threads > 0
+
+    def prefetch(self, locators: Iterable[str], reading: str = "", num_retries: int | None = None) -> None:
+        """Start to fetch blocks that will be asked for soon, as far as there is room for them.
+
+        Args:
+            locators: The blocks, the next one first.
+            reading: The block that is asked for now: it takes no room any more.
+            num_retries: How often a fetch is tried again; None for the client's own number.
+        """
+        if not self.is_worth_it:
+            return
+        with self._lock:
+            for locator in locators:
+                digest = locator[:32]
+                if digest in self._ahead or (self._last is not None and self._last[0] == digest):
+                    continue
+                if not self._has_room(self.threads + (reading[:32] in self._ahead)):
+                    return
+                if self._pool is None:
+                    self._pool = futures.ThreadPoolExecutor(self.threads, thread_name_prefix="keepset-get")
+                self._ahead[digest] = self._pool.submit(self._fetch, locator, num_retries)
+
+    def _has_room(self, limit: int) -> bool:
+        if len(self._ahead) < limit:
+            return True
+        self._refused += 1
+        if self._refused < _PATIENCE:
+            return False
+        forgotten = next((digest for digest, future in self._ahead.items() if future.done()), None)
+        if forgotten is None:
+            return False
+        self._refused = 0
+        del self._ahead[forgotten]
+        return True
+
+    def stop_threads(self) -> None:
+        """End the threads, and drop what nobody has come for. New ones start when they are needed."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            self._ahead.clear()
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
