@@ -46,9 +46,10 @@ def test_our_clients_follow_it(tmp_path: Path) -> None:
         for name, arguments, options in CALLS:
             inspect.signature(getattr(client, name)).bind(*arguments, **options)
         stored = client.put(b"aaa", 2, 3, classes=["default"])
+        assert client.get_from_cache(stored) is None
         assert client.get(stored, num_retries=3) == b"aaa"
         assert client.head(stored, num_retries=3)
-        assert client.get_from_cache(stored) is None
+        assert client.get_from_cache(stored) == b"aaa"
         client.block_prefetch(stored)
         client.block_prefetch(A[:-1] + "4")
         assert client.refresh_signature(stored) == stored

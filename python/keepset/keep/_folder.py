@@ -13,6 +13,7 @@ from keepset import errors
 from keepset.config import EMPTY_BLOCK_LOCATOR, KEEP_BLOCK_SIZE
 from keepset.keep import _files
 from keepset.keep.base import Data
+from keepset.keep.cache import KeepBlockCache
 from keepset.locator import KeepLocator
 
 EMPTY_HASH = EMPTY_BLOCK_LOCATOR[:32]
@@ -61,13 +62,16 @@ class BlockFolder(ABC):
 
     Args:
         path: The folder.
+        block_cache: Where blocks that were read are kept in memory; one of its own, if it is None.
 
     Attributes:
         path: The folder.
+        block_cache: As given.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], block_cache: KeepBlockCache | None = None) -> None:
         self.path = Path(path).absolute()
+        self.block_cache = block_cache or KeepBlockCache()
 
     def __repr__(self) -> str:
         """Show which folder."""
@@ -82,7 +86,7 @@ class BlockFolder(ABC):
         """List the folders that may hold blocks whose hash begins with this, in order."""
 
     def get(self, loc_s: str, num_retries: int | None = None, request_id: str | None = None) -> bytes:
-        """Return the bytes of a block, checked against its hash and size.
+        """Return the bytes of a block, checked against its hash and size. It stays in memory for some time.
 
         Args:
             loc_s: Its locator; hints do not matter, and without a size only the hash is checked.
@@ -98,6 +102,11 @@ class BlockFolder(ABC):
         digest, size = _parse(loc_s)
         if digest == EMPTY_HASH and not size:
             return b""
+        block = self.block_cache.block(digest, lambda: self._read(digest, size))
+        _check_size(self._file(digest), len(block), size)
+        return block
+
+    def _read(self, digest: str, size: int | None) -> bytes:
         path = self._file(digest)
         with _files.reading(path), path.open("rb", buffering=0) as file:
             _check_size(path, os.fstat(file.fileno()).st_size, size)
@@ -143,12 +152,15 @@ class BlockFolder(ABC):
             return False
 
     def get_from_cache(self, loc_s: str) -> Data | None:
-        """Return None: the only cache is the operating system's.
+        """Return the bytes of a block if they are in memory, else None.
 
         Args:
-            loc_s: A locator.
+            loc_s: Its locator.
+
+        Raises:
+            ArgumentError: That is not a locator.
         """
-        return None
+        return self.block_cache.get(_parse(loc_s)[0])
 
     def block_prefetch(self, locator: str) -> None:
         """Have the operating system read a block ahead, where it can be told to.

@@ -12,6 +12,7 @@ from keepset import errors
 from keepset.keep import _files
 from keepset.keep._folder import BlockFolder, as_block
 from keepset.keep.base import Data
+from keepset.keep.cache import KeepBlockCache
 
 __all__ = ["FlatKeep"]
 
@@ -21,6 +22,7 @@ class FlatKeep(BlockFolder):
 
     Args:
         path: The folder, which must be there already, as for 3.2.1.
+        block_cache: Where blocks that were read are kept in memory; one of its own, if it is None.
 
     Raises:
         StoreError: It is not there, or is not a folder.
@@ -33,8 +35,8 @@ class FlatKeep(BlockFolder):
         acbd18db4cc2f85cedef654fccc4a4d8+3 ['acbd18db4cc2f85cedef654fccc4a4d8']
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(path)
+    def __init__(self, path: str | os.PathLike[str], block_cache: KeepBlockCache | None = None) -> None:
+        super().__init__(path, block_cache)
         if not self.path.is_dir():
             raise errors.StoreError(
                 f"KEEP_LOCAL_STORE must be a folder that exists, and {self.path} is not", path=str(self.path)

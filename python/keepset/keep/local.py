@@ -20,6 +20,7 @@ from keepset import errors
 from keepset.keep import _files
 from keepset.keep._folder import BlockFolder, BlockProblem, IndexEntry, Progress, as_block
 from keepset.keep.base import Data
+from keepset.keep.cache import KeepBlockCache
 
 __all__ = ["SAFETY_AGE", "BlockProblem", "Collected", "IndexEntry", "LocalKeep", "Progress"]
 
@@ -52,6 +53,7 @@ class LocalKeep(BlockFolder):
 
     Args:
         path: The folder; it is made if it is not there.
+        block_cache: Where blocks that were read are kept in memory; one of its own, if it is None.
 
     Raises:
         KeepWriteError: It cannot be made.
@@ -65,8 +67,8 @@ class LocalKeep(BlockFolder):
         acbd18db4cc2f85cedef654fccc4a4d8+3 b'foo'
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(path)
+    def __init__(self, path: str | os.PathLike[str], block_cache: KeepBlockCache | None = None) -> None:
+        super().__init__(path, block_cache)
         with _files.writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         # Folders whose own names this process knows to be on the disk.

@@ -1,0 +1,203 @@
+"""Blocks that stay in memory: which ones, how many bytes, and who fetches them."""
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from keepset import errors
+from keepset.collection import Collection
+from keepset.keep import KeepBlockCache
+from keepset.keep.flat import FlatKeep
+from keepset.keep.local import LocalKeep
+from samples import A, B, locator
+
+PATIENCE = 30
+
+
+class Source:
+    """Counts how often each block is fetched from it: as many bytes as its name says, times its first letter."""
+
+    def __init__(self) -> None:
+        self.fetched: Counter[str] = Counter()
+
+    def block(self, cache: KeepBlockCache, name: str) -> bytes:
+        def fetch() -> bytes:
+            self.fetched[name] += 1
+            return name[0].encode() * int(name[1:])
+
+        return cache.block(name, fetch)
+
+
+def test_a_block_is_fetched_once() -> None:
+    cache, source = KeepBlockCache(), Source()
+    assert cache.get("a3") is None
+    assert source.block(cache, "a3") == source.block(cache, "a3") == cache.get("a3") == b"aaa"
+    assert source.fetched == {"a3": 1}
+
+
+def test_there_is_room_for_256_mebibytes() -> None:
+    assert KeepBlockCache().cache_max == 256 << 20
+
+
+def test_the_block_that_nobody_asked_for_the_longest_goes_first() -> None:
+    cache, source = KeepBlockCache(10), Source()
+    for name in ("a4", "b4", "a4", "c4"):
+        source.block(cache, name)
+    assert [cache.get(name) for name in ("a4", "b4", "c4")] == [b"aaaa", None, b"cccc"]
+    cache.get("a4")
+    source.block(cache, "d6")
+    assert [cache.get(name) for name in ("a4", "c4", "d6")] == [b"aaaa", None, b"dddddd"]
+    assert source.fetched == {"a4": 1, "b4": 1, "c4": 1, "d6": 1}
+
+
+def test_bytes_are_counted_and_not_blocks() -> None:
+    cache, source = KeepBlockCache(10), Source()
+    for number in range(10):
+        source.block(cache, f"{chr(97 + number)}1")
+    assert all(cache.get(f"{chr(97 + number)}1") for number in range(10))
+    source.block(cache, "x5")
+    assert [bool(cache.get(f"{chr(97 + number)}1")) for number in range(10)] == [False] * 5 + [True] * 5
+
+
+def test_a_block_that_is_too_large_is_given_and_not_kept() -> None:
+    cache, source = KeepBlockCache(3), Source()
+    source.block(cache, "b3")
+    assert source.block(cache, "a4") == source.block(cache, "a4") == b"aaaa"
+    assert source.block(cache, "b3") == b"bbb"
+    assert source.fetched == {"a4": 2, "b3": 1}
+
+
+def test_readers_of_one_block_share_a_fetch() -> None:
+    cache = KeepBlockCache()
+    begun, gate = threading.Event(), threading.Event()
+    fetches: list[bytes] = []
+    found: list[bytes] = []
+
+    def fetch() -> bytes:
+        begun.set()
+        assert gate.wait(PATIENCE)
+        fetches.append(b"aaa")
+        return fetches[-1]
+
+    readers = [threading.Thread(target=lambda: found.append(cache.block(A, fetch))) for _ in range(5)]
+    for reader in readers:
+        reader.start()
+    assert begun.wait(PATIENCE)
+    assert cache.block(B, lambda: b"bbb") == b"bbb"  # who wants another one does not wait
+    gate.set()
+    for reader in readers:
+        reader.join(PATIENCE)
+    assert found == [b"aaa"] * 5
+    assert fetches == [b"aaa"]
+
+
+def test_h56_an_error_is_for_one_reader_and_the_others_try_again() -> None:
+    cache = KeepBlockCache()
+    begun, gate = threading.Event(), threading.Event()
+
+    def fail() -> bytes:
+        begun.set()
+        assert gate.wait(PATIENCE)
+        raise errors.KeepReadError("not now")
+
+    def first() -> None:
+        with pytest.raises(errors.KeepReadError, match="not now"):
+            cache.block(A, fail)
+        told.set()
+
+    told = threading.Event()
+    found: list[bytes] = []
+    threads = [threading.Thread(target=first)]
+    threads[0].start()
+    assert begun.wait(PATIENCE)
+    threads += [threading.Thread(target=lambda: found.append(cache.block(A, lambda: b"aaa"))) for _ in range(3)]
+    for thread in threads[1:]:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert told.is_set()
+    assert found == [b"aaa"] * 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_has_not() -> None:
+    cache = KeepBlockCache()
+    begun, gate = threading.Event(), threading.Event()
+
+    def fetch() -> bytes:
+        begun.set()
+        assert gate.wait(PATIENCE)
+        return b"aaa"
+
+    reader = threading.Thread(target=lambda: cache.block(A, fetch))
+    reader.start()
+    assert begun.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        os._exit(cache.block(A, lambda: b"aaa") != b"aaa")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    gate.set()
+    reader.join(PATIENCE)
+    assert cache.get(A) == b"aaa"
+
+
+@pytest.mark.parametrize("kind", [LocalKeep, FlatKeep])
+def test_h57_a_block_is_known_by_its_hash_whatever_hints_come_with_it(
+    kind: type[LocalKeep | FlatKeep], tmp_path: Path
+) -> None:
+    keep = kind(tmp_path)
+    keep.put(b"aaa")
+    assert keep.get(A) == b"aaa"
+    for file in tmp_path.rglob(A[:32]):
+        file.unlink()
+    assert keep.get(f"{A}+Kzzzzz") == keep.get(A[:32]) == keep.get(A.upper()) == b"aaa"
+    with pytest.raises(errors.NotFoundError):
+        kind(tmp_path).get(A)
+
+
+@pytest.mark.parametrize("kind", [LocalKeep, FlatKeep])
+def test_a_wrong_size_is_an_error_also_where_the_block_is_in_memory(
+    kind: type[LocalKeep | FlatKeep], tmp_path: Path
+) -> None:
+    keep = kind(tmp_path)
+    keep.put(b"aaa")
+    keep.get(A)
+    with pytest.raises(errors.BlockDamagedError, match="either is wrong"):
+        keep.get(f"{A[:32]}+4")
+
+
+def test_what_is_damaged_is_not_kept(tmp_path: Path) -> None:
+    keep = LocalKeep(tmp_path)
+    keep.put(b"aaa")
+    (file,) = tmp_path.rglob(A[:32])
+    file.write_bytes(b"aaq")
+    for _ in range(2):
+        with pytest.raises(errors.BlockDamagedError):
+            keep.get(A)
+    assert keep.get_from_cache(A) is None
+    file.write_bytes(b"aaa")
+    assert keep.get(A) == b"aaa"
+
+
+def test_readers_that_alternate_between_blocks_read_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = LocalKeep(tmp_path)
+    blocks = [bytes([number]) * 1000 for number in range(5)]
+    names = [keep.put(block) for block in blocks]
+    read: Counter[str] = Counter()
+    original = LocalKeep._read
+
+    def counted(self: LocalKeep, digest: str, size: int | None) -> bytes:
+        read[digest] += 1
+        return original(self, digest, size)
+
+    monkeypatch.setattr(LocalKeep, "_read", counted)
+    collection = Collection(f". {' '.join(names)} 0:5000:file\n", keep_client=keep)
+    other = Collection(f". {' '.join(names)} 0:5000:file\n", keep_client=keep)
+    for start in [4000, 2000, 0, 3000, 1000] * 3:
+        for file in (collection["file"], other["file"]):
+            assert file.readfrom(start, 1000) == blocks[start // 1000]
+    assert read == {locator(block)[:32]: 1 for block in blocks}
