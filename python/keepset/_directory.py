@@ -184,11 +184,15 @@ class Directory(CollectionBase, Contents, Node):
         self._root._flush(self._id)
 
     def has_remote_blocks(self) -> bool:
-        """Return whether blocks may be signed by another cluster (`+R`)."""
-        return self._root._remote_blocks()
+        """Return whether blocks of files here are signed by another cluster (`+R`), or what was said last of that."""
+        return self._root._remote_blocks(self._id)
 
     def set_has_remote_blocks(self, val: bool) -> None:
-        """Say whether blocks may be signed by another cluster."""
+        """Say whether there are blocks that are signed by another cluster, until the collection is saved.
+
+        Args:
+            val: False makes saving leave such blocks alone, instead of having Keep fetch them.
+        """
         self._root._has_remote_blocks = val
 
     # Events.

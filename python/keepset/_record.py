@@ -10,6 +10,7 @@ from keepset import errors
 from keepset._ahead import ReadAhead
 from keepset._core import Tree
 from keepset._node import ROOT
+from keepset._remote import remote_locators, with_locators
 from keepset.blocks import BlockManager
 from keepset.manifest import Manifest, escape
 
@@ -303,10 +304,25 @@ class Record:
         if cells:
             self._my_block_manager().store(cells)
 
-    def _remote_blocks(self) -> bool:
-        if self._has_remote_blocks is None:
-            self._has_remote_blocks = any("+R" in block for block in self._preview(ROOT).blocks())
-        return self._has_remote_blocks
+    def _remote_blocks(self, node: int) -> bool:
+        if self._has_remote_blocks is not None:
+            return self._has_remote_blocks
+        return bool(remote_locators(self._manifest_of(self._settled(), node, only_committed=True).text))
+
+    def _bring_home(self) -> None:
+        """Have Keep fetch the blocks that another cluster has signed, and take the signatures of this one for them."""
+        if self._has_remote_blocks is False:
+            return
+        text = self._manifest_of(self._settled(), ROOT, only_committed=True).text
+        signed = {block: self._my_keep().refresh_signature(old) for block, old in remote_locators(text).items()}
+        with self._lock:
+            # The signature belongs to the block, whichever file names it: here, one that is in no directory.
+            file = self._tree.create("", False)
+            for locator in signed.values():
+                self._tree.write(file, self._tree.size(file), locator, 0, int(locator.split("+")[1]))
+            if signed and self.committed():
+                self._text = with_locators(text, signed)
+            self._has_remote_blocks = None
 
 
 def _below(text: str, stream_name: str) -> str:

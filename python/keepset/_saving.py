@@ -35,7 +35,8 @@ class SavedRecord(Record):
     ) -> str:
         """Save to the record that the collection is tied to.
 
-        An unmodified collection sends the given fields only, or nothing.
+        An unmodified collection sends the given fields only, or nothing. Blocks that are signed by another cluster are
+        fetched by Keep first.
 
         Args:
             properties: New properties of the record.
@@ -60,6 +61,8 @@ class SavedRecord(Record):
         if preserve_version:
             body["preserve_version"] = True
         retries = self.num_retries if num_retries is None else num_retries
+        if not self.committed():
+            self._bring_home()
         text, snapshot = self._ready_to_save()
         if snapshot is not None:
             body["manifest_text"] = text
@@ -92,6 +95,8 @@ class SavedRecord(Record):
     ) -> str:
         """Save to a new record, which the collection is tied to from then on.
 
+        Blocks that are signed by another cluster are fetched by Keep first.
+
         Args:
             name: The name of the record; one with the time, if it is None.
             create_collection_record: False stores the blocks and makes no record.
@@ -117,6 +122,7 @@ class SavedRecord(Record):
         retries = self.num_retries if num_retries is None else num_retries
         if storage_classes is not None:
             self._storage_classes = storage_classes
+        self._bring_home()
         text, snapshot = self._ready_to_save()
         if not create_collection_record:
             return text

@@ -21,6 +21,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("put", (b"aaa", 2, 3), {"classes": ["default"]}),
     ("head", (A,), {"num_retries": 3}),
     ("get_from_cache", (A,), {}),
+    ("refresh_signature", (A,), {}),
 ]
 
 

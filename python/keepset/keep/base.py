@@ -62,3 +62,10 @@ class BlockClient(Protocol):
 
     def get_from_cache(self, loc_s: str, /) -> Data | None:
         """Return the bytes of a block if the client has them in memory, else None."""
+
+    def refresh_signature(self, loc: str, /) -> str:
+        """Have a block that another cluster has signed (`+R`) fetched, and return a locator that this one has signed.
+
+        Raises:
+            KeepReadError: It cannot be fetched.
+        """
