@@ -26,13 +26,13 @@ class Contents:
 
         def open(self, path: str, mode: str = "r", encoding: str | None = None) -> Any: ...
 
-    def _snapshot(self) -> Manifest:
-        """Return what is here as a manifest. Bytes in memory are hashed, not stored."""
+    def snapshot(self) -> Manifest:
+        """Return what is here as a manifest, with bytes in memory hashed and not stored, unlike `manifest`."""
         return self._root._preview(self._id)
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield the path from here and the size in bytes of each file below."""
-        return self._snapshot().files()
+        return self.snapshot().files()
 
     def walk(self, top: str = _HERE) -> Iterator[tuple[str, list[str], list[str]]]:
         """Yield (path, names of directories, names of files) for each directory, as `os.walk` does.
@@ -44,7 +44,7 @@ class Contents:
             PathNotFoundError: There is no such path.
             PathNotADirectoryError: It is a file.
         """
-        return self._snapshot().walk(top)
+        return self.snapshot().walk(top)
 
     def listdir(self, path: str = _HERE) -> list[str]:
         """Return the names in a directory.
@@ -52,7 +52,7 @@ class Contents:
         Args:
             path: From here.
         """
-        return self._snapshot().listdir(path)
+        return self.snapshot().listdir(path)
 
     def glob(self, pattern: str) -> list[str]:
         """Return the paths that match a pattern, as `pathlib.Path.glob` does.
@@ -60,7 +60,7 @@ class Contents:
         Args:
             pattern: `*`, `?` and `[…]` do not cross a slash, `**` does.
         """
-        return self._snapshot().glob(pattern)
+        return self.snapshot().glob(pattern)
 
     def stat(self, path: str = _HERE) -> Stat:
         """Return type and size of what is at a path.
@@ -68,7 +68,7 @@ class Contents:
         Args:
             path: From here.
         """
-        return self._snapshot().stat(path)
+        return self.snapshot().stat(path)
 
     def du(self, depth: int | None = None) -> dict[str, int]:
         """Return the bytes below each directory, by path.
@@ -76,7 +76,7 @@ class Contents:
         Args:
             depth: How many levels down; None for all.
         """
-        return self._snapshot().du(depth)
+        return self.snapshot().du(depth)
 
     def read_bytes(self, path: str) -> bytes:
         """Return all bytes of a file.

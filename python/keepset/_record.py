@@ -86,6 +86,11 @@ class Record:
             )
         return manager
 
+    @property
+    def block_manager(self) -> BlockManager:
+        """What stores and fetches the blocks of this collection and of its clones."""
+        return self._my_block_manager()
+
     def _my_read_ahead(self) -> ReadAhead:
         if self._read_ahead is None:
             self._read_ahead = ReadAhead(self._my_block_manager().get_threads)

@@ -396,17 +396,24 @@ class BlockManager:
             parts.append(self.read(place, offset, length, num_retries))
         return parts
 
-    def block(self, locator: str, num_retries: int | None = None) -> Data:
-        """Return a stored block.
+    def head(self, locator: str) -> bool:
+        """Return whether a block is stored, without its bytes.
 
         Args:
             locator: The block.
-            num_retries: How often a fetch is tried again; None for the client's own number.
 
         Raises:
-            KeepReadError: It cannot be read.
+            NotFoundError: It is not; some clients answer with false instead.
         """
-        return self._fetcher.block(locator, num_retries)
+        return bool(self._keep.head(locator))
+
+    def fetcher(self, threads: int) -> Fetcher:
+        """Return what fetches blocks for somebody who knows which ones come next.
+
+        Args:
+            threads: How many blocks are fetched ahead at a time; 0 for none.
+        """
+        return Fetcher(self._keep, threads)
 
     def __del__(self) -> None:
         """Warn of bytes that are lost."""

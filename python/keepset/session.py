@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keepset.catalog.local import LocalCatalog, LocalCollections
     from keepset.keep.flat import FlatKeep
 
-__all__ = ["Collected", "Store", "StoreProblem", "default_session", "open_store"]
+__all__ = ["Collected", "Store", "StoreProblem", "default_session", "open_store", "usual_folder"]
 
 _CATALOG = "catalog.sqlite"
 _BLOCKS = "blocks"
@@ -195,7 +195,7 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
         return _open(Path(path).absolute())
     if flat := os.environ.get("KEEP_LOCAL_STORE"):
         return _open_flat(Path(flat).absolute())
-    return _open(_usual_folder()[0])
+    return _open(usual_folder()[0])
 
 
 def default_session() -> Store:
@@ -218,7 +218,7 @@ def default_session() -> Store:
         )
     if flat := os.environ.get("KEEP_LOCAL_STORE"):
         return _shared(Path(flat).absolute(), flat=True)
-    folder, chosen = _usual_folder()
+    folder, chosen = usual_folder()
     store = _shared(folder, flat=False)
     if not chosen and folder not in _warned:
         _warned.add(folder)
@@ -250,7 +250,7 @@ def _shared(path: Path, flat: bool) -> Store:
         return store
 
 
-def _usual_folder() -> tuple[Path, bool]:
+def usual_folder() -> tuple[Path, bool]:
     """Return the folder of the default store, and whether somebody has chosen it."""
     if chosen := os.environ.get("KEEPSET_STORE"):
         return Path(chosen).absolute(), True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from keepset import errors
 from keepset.collection import Collection
+from memory_keep import MemoryKeep
+from samples import locator
 from trees import MIB, CountingKeep, contents, noise
 
 if TYPE_CHECKING:
@@ -200,6 +203,38 @@ class TestBlocksThatCannotBeRead:
 
 class Interrupted(BaseException):
     """What Ctrl-C is, but only for this test."""
+
+
+class TestSideBySide:
+    """A file of four blocks, on a Keep that counts how many it is asked for at a time."""
+
+    @pytest.fixture
+    def blocks(self) -> list[bytes]:
+        return [bytes([number]) * 1000 for number in range(4)]
+
+    @pytest.fixture
+    def keep(self, blocks: list[bytes], monkeypatch: pytest.MonkeyPatch) -> MemoryKeep:
+        monkeypatch.setattr("keepset._fetching._WORTH_A_THREAD", 0.0)
+        return MemoryKeep(blocks)
+
+    def test_the_blocks_of_one_file_are_fetched_by_all_threads(
+        self, keep: MemoryKeep, blocks: list[bytes], tmp_path: Path
+    ) -> None:
+        meeting = threading.Barrier(4)
+        keep.before_get = lambda name: meeting.wait(30)
+        text = f". {' '.join(map(locator, blocks))} 0:4000:file\n"
+        Collection(text, keep_client=keep).download(tmp_path / "copy", jobs=4)
+        assert (tmp_path / "copy" / "file").read_bytes() == b"".join(blocks)
+        assert set(keep.gets.values()) == {1}
+
+    def test_with_one_job_there_is_one_fetch_at_a_time_and_no_thread(
+        self, keep: MemoryKeep, blocks: list[bytes], tmp_path: Path
+    ) -> None:
+        threads = set()
+        keep.before_get = lambda name: threads.add(threading.current_thread())
+        text = f". {' '.join(map(locator, blocks))} 0:4000:file\n"
+        Collection(text, keep_client=keep).download(tmp_path / "copy", jobs=1)
+        assert threads == {threading.current_thread()}
 
 
 class TestInterruptions:

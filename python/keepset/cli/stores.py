@@ -76,7 +76,7 @@ def _folder() -> Path:
     """Return the folder that `store` would use."""
     from keepset import session
 
-    return Path(_chosen or os.environ.get("KEEP_LOCAL_STORE") or session._usual_folder()[0])
+    return Path(_chosen or os.environ.get("KEEP_LOCAL_STORE") or session.usual_folder()[0])
 
 
 def _has_cluster() -> bool:

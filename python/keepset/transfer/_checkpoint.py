@@ -21,7 +21,7 @@ from keepset.transfer._local import LocalFile
 from keepset.transfer._values import Patterns
 
 if TYPE_CHECKING:
-    from keepset.keep.base import BlockClient
+    from keepset.blocks import BlockManager
 
 __all__ = ["Checkpoint", "Stored"]
 
@@ -49,13 +49,13 @@ class Stored:
         self._begun = begun
         self._blocks: dict[str, bool] = {}
 
-    def size(self, file: LocalFile, name: str, keep: "BlockClient") -> int | None:
+    def size(self, file: LocalFile, name: str, manager: "BlockManager") -> int | None:
         """Return how many bytes of a local file are stored as they are now; None for nothing.
 
         Args:
             file: The local file.
             name: Its path in the manifest.
-            keep: Where its blocks should be.
+            manager: Where its blocks should be.
         """
         if self._signatures.get(file.name) != file.signature or name not in self.manifest:
             return None
@@ -63,13 +63,13 @@ class Stored:
         # Of what was in memory only, the note has the signature, but the manifest not all the bytes.
         if size != self._begun.get(file.name, file.size):
             return None
-        is_there = all(self._is_there(locator, keep) for locator, _, _ in self.manifest.read_plan(name))
+        is_there = all(self._is_there(locator, manager) for locator, _, _ in self.manifest.read_plan(name))
         return size if is_there else None
 
-    def _is_there(self, locator: str, keep: "BlockClient") -> bool:
+    def _is_there(self, locator: str, manager: "BlockManager") -> bool:
         if locator not in self._blocks:
             try:
-                self._blocks[locator] = bool(keep.head(locator))
+                self._blocks[locator] = manager.head(locator)
             except Exception:  # noqa: BLE001 - another library's client raises what it likes; all mean: store it again
                 self._blocks[locator] = False
         return self._blocks[locator]

@@ -6,13 +6,13 @@ block, as packed small files are, there is no hash: the block is fetched and the
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from keepset.transfer._parallel import Stop
+from keepset.transfer._parallel import Jobs, Stop
 
 if TYPE_CHECKING:
-    from keepset.blocks import BlockManager
+    from keepset._fetching import Fetcher
     from keepset.keep.base import Data
 
 __all__ = ["PIECE", "Blocks", "Plan", "matching", "pieces"]
@@ -27,14 +27,16 @@ Plan: TypeAlias = Sequence[tuple[str, int, int]]
 class Blocks:
     """Fetches blocks for one thread, and keeps the last one: neighbouring files share it.
 
-    The manager's own memory of the last block serves all threads, which would push each other's out of it.
+    What the fetcher itself remembers serves all threads, which would push each other's blocks out of it.
 
     Args:
-        manager: Where they come from.
+        fetcher: Where they come from.
+        jobs: The threads that fetch: those that have nothing else to do fetch ahead. Without it, nobody does.
     """
 
-    def __init__(self, manager: "BlockManager") -> None:
-        self._manager = manager
+    def __init__(self, fetcher: "Fetcher", jobs: Jobs | None = None) -> None:
+        self._fetcher = fetcher
+        self._jobs = jobs
         self._last: tuple[str, Data] | None = None
 
     def part(self, locator: str, offset: int, length: int) -> memoryview:
@@ -50,8 +52,22 @@ class Blocks:
         """
         if self._last is None or self._last[0] != locator:
             self._last = None  # two blocks at a time would be twice the memory
-            self._last = (locator, self._manager.block(locator))
+            self._last = (locator, self._fetcher.block(locator))
         return memoryview(self._last[1])[offset : offset + length]
+
+    def parts(self, plan: Plan) -> Iterator[memoryview]:
+        """Yield the bytes of a plan, part by part, while the blocks of the next ones are fetched.
+
+        Args:
+            plan: The parts.
+
+        Raises:
+            KeepReadError: A block cannot be read.
+        """
+        for number, (locator, offset, length) in enumerate(plan, 1):
+            idle = self._jobs.idle if self._jobs else 0
+            self._fetcher.prefetch([part[0] for part in plan[number : number + idle]], locator)
+            yield self.part(locator, offset, length)
 
 
 def matching(descriptor: int, plan: Plan, blocks: Blocks, stop: Stop) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from keepset import errors
 from keepset.manifest import Manifest
 from keepset.transfer._compare import Blocks, matching
 from keepset.transfer._local import local_name
-from keepset.transfer._parallel import Stop, checked_jobs, in_order
+from keepset.transfer._parallel import Jobs, Stop, checked_jobs, in_order
 from keepset.transfer._values import Counter, Patterns, Progress, Transferred
 from keepset.transfer._writing import Unfinished
 
@@ -61,7 +61,8 @@ def download(
         path: What to copy.
         include: Patterns of what to take, as `Manifest.subset` reads them, from `path`.
         exclude: Patterns of what to leave out even so.
-        jobs: How many files are written at a time; None for four.
+        jobs: How many files are written at a time; None for four. Where there are fewer, the blocks of these are
+            fetched side by side.
         dry_run: Say what would be done, and do nothing.
         progress: Called with bytes done, bytes in all, and the path.
 
@@ -78,7 +79,8 @@ def download(
         raise errors.PathNotFoundError("no such file or directory", path)
     is_directory = hasattr(item, "keys")
     manifest = _manifest(item, is_directory=is_directory).subset(include, exclude)
-    manager = collection.root_collection()._my_block_manager()
+    busy = Jobs(jobs)
+    fetcher = collection.root_collection().block_manager.fetcher(jobs - 1)
     top = os.fspath(local_path)
     directories, files = _layout(manifest, top, is_directory=is_directory)
     if not dry_run:
@@ -88,10 +90,14 @@ def download(
     stop = Stop()
 
     def work(unit: list[_File]) -> list[_Outcome]:
-        blocks = Blocks(manager)
-        return [_bring(file, manifest, blocks, counter, stop, dry_run=dry_run) for file in unit]
+        with busy:
+            blocks = Blocks(fetcher, busy)
+            return [_bring(file, manifest, blocks, counter, stop, dry_run=dry_run) for file in unit]
 
-    outcomes = [outcome for unit in in_order(work, _units(manifest, files), jobs, stop) for outcome in unit]
+    try:
+        outcomes = [outcome for unit in in_order(work, _units(manifest, files), jobs, stop) for outcome in unit]
+    finally:
+        fetcher.stop_threads()
     if failed := {outcome.file.name: outcome.error for outcome in outcomes if outcome.error is not None}:
         message = f"{len(failed)} of {len(files)} files could not be read"
         raise errors.KeepReadError(message, failed, label="file")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from keepset.errors import ArgumentError
 
-__all__ = ["Stop", "StoppedError", "checked_jobs", "in_order"]
+__all__ = ["Jobs", "Stop", "StoppedError", "checked_jobs", "in_order"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,6 +53,34 @@ class Stop:
         """
         if self._event.is_set():
             raise StoppedError
+
+
+class Jobs:
+    """Counts how many of the threads are at work, in `with` statements of theirs.
+
+    Args:
+        count: How many there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._busy = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        """Note that one more is."""
+        with self._lock:
+            self._busy += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Note that one less is."""
+        with self._lock:
+            self._busy -= 1
+
+    @property
+    def idle(self) -> int:
+        """How many have nothing to do."""
+        return max(self._count - self._busy, 0)
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], jobs: int, stop: Stop) -> Iterator[R]:

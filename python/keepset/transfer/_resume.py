@@ -14,13 +14,13 @@ from keepset.transfer._checkpoint import Stored
 from keepset.transfer._local import LocalFile
 
 if TYPE_CHECKING:
-    from keepset.keep.base import BlockClient
+    from keepset.blocks import BlockManager
 
 __all__ = ["taken_over"]
 
 
 def taken_over(
-    files: list[LocalFile], names: dict[str, str], stored: Stored, before: Manifest, keep: "BlockClient"
+    files: list[LocalFile], names: dict[str, str], stored: Stored, before: Manifest, manager: "BlockManager"
 ) -> dict[str, int]:
     """Tell how many bytes of which local files can be taken over; those that are not named have to be read.
 
@@ -29,9 +29,9 @@ def taken_over(
         names: Their paths in the collection, by their own.
         stored: What the earlier upload has stored.
         before: What the collection had before this one.
-        keep: Where the blocks should be.
+        manager: Where the blocks should be.
     """
-    sizes = {file.name: stored.size(file, names[file.name], keep) for file in files}
+    sizes = {file.name: stored.size(file, names[file.name], manager) for file in files}
     packed = []
     for file in files:
         name = names[file.name]

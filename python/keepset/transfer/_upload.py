@@ -79,7 +79,7 @@ def upload(
     """
     jobs = checked_jobs(jobs)
     tree = scan(os.fspath(local_path), include, exclude)
-    before = collection._snapshot()
+    before = collection.snapshot()
     prefix = _prefix(tree, before, path)
     names = {file.name: prefix if tree.is_file else f"{prefix}{file.name}" for file in tree.files}
     empty = [f"{prefix}{name}" for name in tree.empty]
@@ -88,7 +88,7 @@ def upload(
     if not dry_run and not root.writable():
         raise errors.ArgumentError("the collection is read-only")
     stored = checkpoint.read() if checkpoint and not dry_run else None
-    sizes = taken_over(tree.files, names, stored, before, root._my_keep()) if stored else {}
+    sizes = taken_over(tree.files, names, stored, before, root.block_manager) if stored else {}
     tasks = [_Task(file, names[file.name], sizes.get(file.name)) for file in tree.files]
     counter = Counter(sum(file.size for file in tree.files), progress)
     run = _Run(collection, counter, stored, checkpoint if not dry_run else None, before, dry_run=dry_run)
@@ -175,12 +175,14 @@ class _Run:
         *,
         dry_run: bool,
     ) -> None:
+        self._collection = collection
+        self._manager = collection.root_collection().block_manager
+        self._fetcher = self._manager.fetcher(0)
         self.stop = Stop()
         self.copied: list[str] = []
         self.unchanged: list[str] = []
         self.resumed: list[str] = []
         self.size = 0
-        self._collection = collection
         self._counter = counter
         self._stored = stored
         self._source = self._reader(stored.manifest) if stored else None
@@ -191,8 +193,7 @@ class _Run:
     def _reader(self, manifest: Manifest) -> Any:
         from keepset.collection import CollectionReader
 
-        root = self._collection.root_collection()
-        return CollectionReader(manifest, api_client=root._api_client, keep_client=root._keep_client)
+        return CollectionReader(manifest, block_manager=self._manager)
 
     def prepare(self, task: _Task) -> _Prepared:
         """Read a file ahead, or find that the collection has it. Threads do this."""
@@ -202,7 +203,7 @@ class _Run:
             return _Prepared(task)
         if name in self._before and self._before.stat(name).size == file.size:
             plan = self._before.read_plan(name)
-            blocks = Blocks(self._collection.root_collection()._my_block_manager())
+            blocks = Blocks(self._fetcher)
             descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 if matching(descriptor, plan, blocks, self.stop) == (len(plan), file.size):

@@ -81,13 +81,12 @@ class Unfinished:
         os.ftruncate(self._descriptor, self._done)
         tell(self._done)
         position = self._done
-        for locator, offset, length in self._plan[number:]:
-            data = blocks.part(locator, offset, length)
-            for start, size in pieces(length):
+        for data in blocks.parts(self._plan[number:]):
+            for start, size in pieces(len(data)):
                 stop.check()
                 _write(self._descriptor, data[start : start + size], position + start)
                 tell(size)
-            position += length
+            position += len(data)
             self._done = position
         if os.fstat(self._descriptor).st_size != self._size:
             raise errors.KeepReadError(
