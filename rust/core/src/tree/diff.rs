@@ -4,6 +4,7 @@ use super::order::compare_names;
 use super::{NodeKind, Tree};
 use crate::content::{Fingerprint, fingerprint, is_same_content};
 use crate::ids::{Id, NodeId};
+use crate::lexer::is_equal;
 use foldhash::fast::RandomState;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -112,7 +113,7 @@ impl Comparison<'_> {
 
     #[inline]
     fn is_match(&self, old: NodeId, new: NodeId) -> bool {
-        self.old.name(old) == self.new.name(new) && self.old.kind(old) == self.new.kind(new)
+        is_equal(self.old.name(old), self.new.name(new)) && self.old.kind(old) == self.new.kind(new)
     }
 
     /// Finds what is in both rests; the others are differences.
