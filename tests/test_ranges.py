@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keepset.errors import ArgumentError
 from keepset.ranges import LocatorAndRange, Range, first_block, locators_and_ranges, replace_range
 
-Content = list[tuple[str | None, int]]
+Content = list[tuple[str | int | None, int]]
 """The block of each byte, and its place in that block."""
 
 
@@ -304,6 +304,16 @@ def test_a_locator_may_be_any_text_or_none() -> None:
     assert type(Range(Text("a"), 0, 1).locator) is str
     assert Range("\udcff", 0, 1).locator == "\udcff"
     assert locators_and_ranges([Range(None, 0, 3)], 1, 1)[0].locator is None
+
+
+def test_a_locator_may_be_a_place_in_a_stream() -> None:
+    assert repr(Range(6, 3, 3)) == "Range(6, 3, 3, 0)"
+    assert locators_and_ranges([Range(6, 0, 3), Range(True, 3, 3)], 2, 2) == [
+        LocatorAndRange(6, 3, 2, 1),
+        LocatorAndRange(1, 3, 0, 1),
+    ]
+    with pytest.raises(TypeError, match="a locator must be a str or an int"):
+        Range(1.5, 0, 1)  # type: ignore[arg-type]
 
 
 # Regressions.

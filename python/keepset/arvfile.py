@@ -116,12 +116,12 @@ class ArvadosFile(WrittenFile):
         """Return the parts of blocks that the file consists of.
 
         Returns:
-            Ranges in order; `locator` is a block's, or the number of a cell as text while its bytes are in memory.
+            Ranges in order; `locator` is a block's, or the number of a cell while its bytes are in memory.
         """
         start = 0
         parts = []
         for place, offset, length in self._tree.read_plan(self._id, 0, self.size()):
-            parts.append(Range(str(place), start, length, offset))
+            parts.append(Range(place, start, length, offset))
             start += length
         return parts
 
@@ -140,8 +140,7 @@ class ArvadosFile(WrittenFile):
             for part in segs:
                 if part.locator is None:
                     raise errors.ArgumentError("a segment without a locator")
-                place = int(part.locator) if part.locator.isdigit() and "+" not in part.locator else part.locator
-                self._tree.write(self._id, self.size(), place, part.segment_offset, part.range_size)
+                self._tree.write(self._id, self.size(), part.locator, part.segment_offset, part.range_size)
             self._changed()
 
     @must_be_writable

@@ -5,13 +5,15 @@
 use crate::locator::ArgumentError;
 use keepset_core::ranges::{self, BlockRange, Located, RangeList, Replacement, Source};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySequence, PyString, PyTuple, PyType};
+use pyo3::types::{PyInt, PyList, PySequence, PyString, PyTuple, PyType};
 
-// The locator of a range is the `str` that the caller made, kept as it is: nothing is copied on the way in, through a
-// lookup and out again. An exact `str` refers to no other object, so that it cannot be part of a reference cycle and
-// the classes need no garbage collection (`exact` sees to subclasses, which could).
-type Locator = Option<Py<PyString>>;
+// The locator of a range is the object that the caller made, kept as it is: nothing is copied on the way in, through a
+// lookup and out again. It is a `str`, or an `int` where a range stands for a part of a stream, as in the segments that
+// `ArvadosFile` takes. Objects of exactly these types refer to no others, so that they cannot be part of a reference
+// cycle and the classes need no garbage collection (`exact` sees to subclasses, which could).
+type Locator = Option<Py<PyAny>>;
 
 /// An integer from Python, before it is known whether 64 bits hold it.
 #[derive(Clone, Copy)]
@@ -55,16 +57,22 @@ impl Number {
     }
 }
 
-/// A string as an exact `str`.
-fn exact<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
-    if text.is_exact_instance_of::<PyString>() {
-        return Ok(text.clone());
+/// A string or an integer as one of exactly these types.
+fn exact<'py>(locator: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = locator.py();
+    if locator.is_exact_instance_of::<PyString>() || locator.is_exact_instance_of::<PyInt>() {
+        return Ok(locator.clone());
     }
-    let method = text.py().get_type::<PyString>().getattr("__str__")?;
-    Ok(method.call1((text,))?.cast_into()?)
+    if locator.is_instance_of::<PyString>() {
+        return py.get_type::<PyString>().getattr(intern!(py, "__str__"))?.call1((locator,));
+    }
+    if locator.is_instance_of::<PyInt>() {
+        return py.get_type::<PyInt>().getattr(intern!(py, "__int__"))?.call1((locator,));
+    }
+    Err(PyTypeError::new_err(format!("a locator must be a str or an int, not {}", locator.get_type())))
 }
 
-fn exact_locator(locator: Option<&Bound<'_, PyString>>) -> PyResult<Locator> {
+fn exact_locator(locator: Option<&Bound<'_, PyAny>>) -> PyResult<Locator> {
     Ok(locator.map(exact).transpose()?.map(Bound::unbind))
 }
 
@@ -74,7 +82,7 @@ fn clone_locator(py: Python<'_>, locator: &Locator) -> Locator {
 
 fn same_locator(py: Python<'_>, one: &Locator, other: &Locator) -> PyResult<bool> {
     match (one, other) {
-        (Some(one), Some(other)) => one.bind(py).as_any().eq(other),
+        (Some(one), Some(other)) => one.bind(py).eq(other),
         (None, None) => Ok(true),
         _ => Ok(false),
     }
@@ -94,7 +102,7 @@ fn checked_range(start: Number, size: Number, segment_offset: Number, prefix: &s
 /// A value: it can be compared, hashed and pickled, and does not change.
 ///
 /// Args:
-///     locator: The block that holds the bytes.
+///     locator: The block that holds the bytes; or, for a part of a stream, where in the stream it begins.
 ///     range_start: Where the run begins in the list.
 ///     range_size: How many bytes it has.
 ///     segment_offset: Where it begins in the block.
@@ -120,7 +128,7 @@ impl PyRange {
         text_signature = "(locator, range_start, range_size, segment_offset=0)"
     )]
     fn new(
-        locator: Option<&Bound<'_, PyString>>,
+        locator: Option<&Bound<'_, PyAny>>,
         range_start: Number,
         range_size: Number,
         segment_offset: Number,
@@ -207,7 +215,7 @@ pub(crate) struct PyLocatorAndRange {
 impl PyLocatorAndRange {
     #[new]
     fn new(
-        locator: Option<&Bound<'_, PyString>>,
+        locator: Option<&Bound<'_, PyAny>>,
         block_size: Number,
         segment_offset: Number,
         segment_size: Number,
@@ -411,7 +419,7 @@ pub(crate) fn replace_range(
     data_locators: &Bound<'_, PyList>,
     new_range_start: Number,
     new_range_size: Number,
-    new_locator: Option<&Bound<'_, PyString>>,
+    new_locator: Option<&Bound<'_, PyAny>>,
     new_segment_offset: Number,
 ) -> PyResult<()> {
     let py = data_locators.py();

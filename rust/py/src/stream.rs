@@ -105,9 +105,9 @@ fn locators_of<'a>(
     name: &Bound<'_, PyString>,
     parts: &'a [Bound<'_, PyLocatorAndRange>],
 ) -> PyResult<Vec<Cow<'a, [u8]>>> {
-    let locator = |(index, part): (usize, &'a Bound<'_, PyLocatorAndRange>)| match &part.get().locator {
-        Some(locator) => name_bytes(locator.bind(part.py())),
-        None => Err(wrong_segment(name, index, &"it has no locator")),
+    let locator = |(index, part): (usize, &'a Bound<'_, PyLocatorAndRange>)| {
+        let locator = part.get().locator.as_ref().and_then(|locator| locator.bind(part.py()).cast().ok());
+        locator.map_or_else(|| Err(wrong_segment(name, index, &"it has no locator")), name_bytes)
     };
     parts.iter().enumerate().map(locator).collect()
 }
