@@ -51,12 +51,14 @@ class SavedRecord(Record):
 
         Raises:
             ArgumentError: A field has the wrong type.
-            AssertionError: The collection is tied to no record: use `save_new`.
+            AssertionError: The collection is tied to no record, and there is something to save: use `save_new`.
             ConflictError: Somebody else has saved the record since it was loaded. Nothing has changed.
             KeepWriteError: Some blocks could not be stored. Nothing is lost: save again.
         """
         body = _fields(properties, storage_classes, trash_at)
         if not self._has_uuid():
+            if self.committed() and not body:
+                return self._text_of(ROOT, ".", strip=False)
             raise errors.AssertionError("the collection is tied to no record: save it with save_new()")
         if preserve_version:
             body["preserve_version"] = True

@@ -11,6 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
+from keepset._foreign import root_of
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
 from keepset._writing import WrittenFile
@@ -49,7 +50,8 @@ class ArvadosFile(WrittenFile):
     """A file of a collection: the node in the tree, not a file object.
 
     Args:
-        parent: The collection that it will belong to. `RichCollectionBase.add` puts it there.
+        parent: The collection that it will belong to. `RichCollectionBase.add` puts it there. A file of another
+            library's collection can be read.
         name: Its name.
         stream: Blocks that `segments` are taken from, in order.
         segments: What the file consists of: how many bytes (`range_size`), from where on in that stream (`locator`, a
@@ -66,8 +68,7 @@ class ArvadosFile(WrittenFile):
         stream: Sequence[Range] = (),
         segments: Sequence[Range] = (),
     ) -> None:
-        root = parent.root_collection()
-        self._root: Collection = root
+        root = self._root = root_of(parent)
         with root.lock:
             self._id = root._tree.create(name, False)
             root._hold(self)
