@@ -105,7 +105,7 @@ class RichCollectionBase(Directory):
         Args:
             path: From here.
             mode: As for `open`: `r`, `w`, `a` or `x`, with `b` or `t` and `+`. With `w`, `a` and `x` the file can be
-                read as well, and `r+` makes a file that is missing.
+                read as well, `ab+` begins to read at the start, and `r+` makes a file that is missing.
             encoding: For text; UTF-8 if it is None.
             errors: As for `open`.
             newline: As for `open`.

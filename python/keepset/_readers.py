@@ -363,7 +363,7 @@ class ArvadosFileWriter(ArvadosFileReader):
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str, num_retries: int | None = None) -> None:
         super().__init__(arvadosfile, mode, num_retries)
-        if mode[0] == "a":
+        if mode[0] == "a" and mode != "ab+":  # what is opened to be read as well starts at the start, as in 3.2.1
             self._position = arvadosfile.size()
         arvadosfile.add_writer(self)
 
