@@ -112,7 +112,7 @@ class WrittenFile(Node):
         buffer = state.buffer or self._open_buffer()
         room = BLOCK_SIZE - buffer.size
         if len(part) > room:
-            if not root.packing and room < BLOCK_SIZE:
+            if room < BLOCK_SIZE:
                 return 0, self._make_room(min(len(part), BLOCK_SIZE))
             part = part[:room]
         start = manager.append(buffer, part)

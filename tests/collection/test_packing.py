@@ -321,3 +321,15 @@ def test_files_closed_in_one_order_by_many_threads_give_one_hash(make: Maker) ->
 
     with small_blocks(256):
         assert len({once(seed) for seed in range(10)}) == 1
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_a_large_file_is_cut_where_3_2_1_cuts_it(packing: bool, make: Maker) -> None:
+    """A write that does not fit into the block goes into the next one, so that equal uploads have equal hashes."""
+    with small_blocks(10):
+        collection = make(packing=packing)
+        with collection.open("f", "wb") as file:
+            for _ in range(4):
+                file.write(b"aaaa")
+            file.write(b"b" * 25)
+        assert blocks(collection) == [locator(b"a" * 8), locator(b"a" * 8), locator(b"b" * 10), locator(b"b" * 5)]
