@@ -112,6 +112,63 @@ impl<I: Id, T> IndexVec<I, T> {
     }
 }
 
+/// A set of ids of one column, a bit for each.
+#[derive(Clone, Debug)]
+pub(crate) struct IdSet<I> {
+    words: Vec<u64>,
+    marker: PhantomData<fn(I)>,
+}
+
+impl<I: Id> IdSet<I> {
+    fn place(id: I) -> (usize, u64) {
+        (id.index() / 64, 1 << (id.index() % 64))
+    }
+
+    /// Adds an id, and says whether it is new.
+    #[inline]
+    pub(crate) fn insert(&mut self, id: I) -> bool {
+        let (word, bit) = Self::place(id);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        let is_new = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        is_new
+    }
+
+    /// Whether an id is in it.
+    #[inline]
+    pub(crate) fn contains(&self, id: I) -> bool {
+        let (word, bit) = Self::place(id);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Keeps the ids that are to stay.
+    pub(crate) fn retain(&mut self, stays: impl Fn(I) -> bool) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                let bit = rest & rest.wrapping_neg();
+                if !stays(I::from_index(index * 64 + bit.trailing_zeros() as usize)) {
+                    *word ^= bit;
+                }
+                rest ^= bit;
+            }
+        }
+    }
+
+    /// Takes out all of them.
+    pub(crate) fn clear(&mut self) {
+        self.words.clear();
+    }
+}
+
+impl<I> Default for IdSet<I> {
+    fn default() -> Self {
+        Self { words: Vec::new(), marker: PhantomData }
+    }
+}
+
 impl<I, T> Default for IndexVec<I, T> {
     fn default() -> Self {
         Self { items: Vec::new(), marker: PhantomData }

@@ -4,7 +4,8 @@
 //! one so far tells that a name is new. Only a name out of order is looked up, and only the directories in which that
 //! happens are indexed.
 
-use super::find::{NameIndex, SMALL};
+use super::find::SMALL;
+use super::names::{NameIndex, Names};
 use super::order::{Order, is_utf8};
 use super::{Directory, Kind, Node, Payload, Tree};
 use crate::blocks::BlockInterner;
@@ -385,7 +386,7 @@ impl TreeBuilder {
             streams,
             entry_starts: OnceLock::new(),
             entry_prints: OnceLock::new(),
-            names: OnceLock::new(),
+            names: Names::default(),
             edits: None,
         };
         if !keep {

@@ -131,9 +131,15 @@ impl Tree {
     /// If a locator is none, or a block does not have the bytes.
     pub fn settle(&mut self, settlements: &[Settlement<'_>]) -> Result<(), Error> {
         let mut moved = Vec::new();
+        // Files that were packed together follow one another, in one block.
+        let mut last = None;
         for settlement in settlements {
             if let Some(pending) = self.edits().pending.get(&settlement.cell).copied() {
-                let (entry, size) = self.source_entry(Source::Stored(settlement.locator), true)?;
+                let (entry, size) = match last {
+                    Some((locator, known)) if locator == settlement.locator => known,
+                    _ => self.source_entry(Source::Stored(settlement.locator), true)?,
+                };
+                last = Some((settlement.locator, (entry, size)));
                 moved.push((pending, entry, settlement.offset, size));
             }
         }

@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::ids::{EntryId, Id, NodeId};
 use crate::pieces::{Piece, advance, start_of};
 use crate::text::MAX_TEXT;
-use std::collections::HashMap;
 
 impl Tree {
     /// Copies a file, or a directory with all below it, to a new child of a directory.
@@ -26,13 +25,11 @@ impl Tree {
         // The list comes first: the copy may lie below its source.
         let below: Vec<NodeId> = self.descend(source).collect();
         let top = self.copy_node(source, parent, name)?;
-        let mut copies = HashMap::from([(source, top)]);
+        let mut way = Way::new(source, top);
         for node in below {
             let name = self.name(node).to_vec();
-            let copy = self.copy_node(node, copies[&self.nodes[node].parent], &name)?;
-            if self.kind(node) == NodeKind::Directory {
-                copies.insert(node, copy);
-            }
+            let copy = self.copy_node(node, way.back_to(self.nodes[node].parent), &name)?;
+            way.push(node, copy);
         }
         Ok(top)
     }
@@ -65,13 +62,11 @@ impl Tree {
         let files = std::iter::once(source).chain(other.descend(source));
         let entries = self.copy_entries(other, files)?;
         let top = self.copy_node_from(other, source, parent, name, &entries)?;
-        let mut copies = HashMap::from([(source, top)]);
+        let mut way = Way::new(source, top);
         for node in other.descend(source) {
-            let parent = copies[&other.nodes[node].parent];
+            let parent = way.back_to(other.nodes[node].parent);
             let copy = self.copy_node_from(other, node, parent, other.name(node), &entries)?;
-            if other.kind(node) == NodeKind::Directory {
-                copies.insert(node, copy);
-            }
+            way.push(node, copy);
         }
         Ok(top)
     }
@@ -161,6 +156,31 @@ impl Tree {
                 self.add_node(parent, name, payload)
             }
         }
+    }
+}
+
+/// The nodes from the top of a descent down to the last one, with their copies.
+struct Way {
+    nodes: Vec<(NodeId, NodeId)>,
+}
+
+impl Way {
+    fn new(top: NodeId, copy: NodeId) -> Self {
+        Self { nodes: vec![(top, copy)] }
+    }
+
+    /// The copy of the directory that the next node of the descent is in.
+    #[inline]
+    fn back_to(&mut self, parent: NodeId) -> NodeId {
+        while self.nodes.len() > 1 && self.nodes.last().is_some_and(|(node, _)| *node != parent) {
+            self.nodes.pop();
+        }
+        self.nodes.last().map_or(NodeId::NONE, |(_, copy)| *copy)
+    }
+
+    #[inline]
+    fn push(&mut self, node: NodeId, copy: NodeId) {
+        self.nodes.push((node, copy));
     }
 }
 

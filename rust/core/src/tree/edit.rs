@@ -6,15 +6,14 @@
 //! Names given here are one component: not empty, not `.` or `..`, without a slash. Callers see to that.
 
 use super::build::{NewName, link};
-use super::find::{NameIndex, SMALL};
 use super::{Directory, Node, NodeKind, Payload, Tree};
 use crate::blocks::{Block, rank};
 use crate::error::{Error, ErrorKind};
-use crate::ids::{BlockId, EntryId, NodeId};
+use crate::ids::{BlockId, EntryId, IdSet, NodeId};
 use crate::lexer::TokenFlags;
 use crate::text::{MAX_TEXT, TextRange};
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 /// What only a tree that is edited needs.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +25,7 @@ pub(crate) struct Edits {
     /// The entry of each cell whose bytes are still in memory.
     pub(crate) pending: HashMap<u64, EntryId, RandomState>,
     /// The nodes that have changed since they were saved. Invariant: with a node, all directories above it.
-    uncommitted: HashSet<NodeId, RandomState>,
+    uncommitted: IdSet<NodeId>,
 }
 
 /// That an edit would make the tree larger than the engine addresses.
@@ -123,10 +122,10 @@ impl Tree {
         let range = self.keep_bytes(name)?;
         self.nodes[node].parent = parent;
         self.nodes[node].name = range;
-        let Self { nodes, directories, text, arena, .. } = self;
+        let Self { nodes, directories, names, text, arena, .. } = self;
         let new = NewName { bytes: name, range: Some(range), flags: TokenFlags::HIGH };
         link(nodes, &mut directories[id], node, new, |range| range.of(text, arena));
-        self.index_child(parent, node);
+        names.add(parent, name, node);
         self.set_uncommitted(node);
         Ok(())
     }
@@ -150,7 +149,7 @@ impl Tree {
             return;
         };
         self.set_uncommitted(parent);
-        self.forget_child(parent, node);
+        self.names.remove(parent, self.nodes[node].name.of(&self.text, &self.arena), node);
         match previous.get() {
             Some(previous) => self.nodes[previous].next = next,
             None => self.directories[id].first = next,
@@ -187,37 +186,6 @@ impl Tree {
             at = parent;
         }
         true
-    }
-
-    fn index_child(&mut self, parent: NodeId, child: NodeId) {
-        let Some(mut index) = self.names.take() else { return };
-        match self.child_count(parent) {
-            count if count <= SMALL => {}
-            count if count == SMALL + 1 => self.index_children(&mut index, parent),
-            _ => index.insert(index.hash(parent, self.name(child)), child),
-        }
-        let _ = self.names.set(index);
-    }
-
-    fn forget_child(&mut self, parent: NodeId, child: NodeId) {
-        let Some(mut index) = self.names.take() else { return };
-        match self.child_count(parent) {
-            count if count <= SMALL => {}
-            // What is left is found without the index.
-            count if count == SMALL + 1 => {
-                for child in self.children(parent) {
-                    index.remove(index.hash(parent, self.name(child)), child);
-                }
-            }
-            _ => index.remove(index.hash(parent, self.name(child)), child),
-        }
-        let _ = self.names.set(index);
-    }
-
-    pub(crate) fn index_children(&self, index: &mut NameIndex, directory: NodeId) {
-        for child in self.children(directory) {
-            index.insert(index.hash(directory, self.name(child)), child);
-        }
     }
 
     /// The id of a block, which is added if it is new. Of two sets of hints the better one is kept, or the new one if it
@@ -277,15 +245,14 @@ impl Tree {
             self.edits().uncommitted.clear();
             return;
         }
-        // There are seldom as many changes as there are nodes.
-        let edits = std::mem::take(&mut self.edits().uncommitted);
-        let rest = edits.into_iter().filter(|changed| !self.is_at_or_below(*changed, node)).collect();
-        self.edits().uncommitted = rest;
+        let mut uncommitted = std::mem::take(&mut self.edits().uncommitted);
+        uncommitted.retain(|changed| !self.is_at_or_below(changed, node));
+        self.edits().uncommitted = uncommitted;
     }
 
     /// Whether a node, and all below it, is as it was saved.
     pub fn is_committed(&self, node: NodeId) -> bool {
-        self.edits.as_ref().is_none_or(|edits| !edits.uncommitted.contains(&node))
+        self.edits.as_ref().is_none_or(|edits| !edits.uncommitted.contains(node))
     }
 
     /// Whether a node is part of the tree: not detached, nor below a detached one.

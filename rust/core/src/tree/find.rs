@@ -2,65 +2,9 @@
 
 use super::{NodeKind, Tree};
 use crate::ids::{Id, NodeId};
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 /// Up to this many children are compared one by one.
 pub(crate) const SMALL: u32 = 12;
-
-/// Children by parent and name. The names themselves stay in the tree.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NameIndex {
-    slots: HashTable<Slot>,
-    hasher: RandomState,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    node: NodeId,
-}
-
-impl Slot {
-    /// The table wants 64 good bits; the slot keeps 32, so that growing needs no name.
-    #[inline]
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-impl NameIndex {
-    #[inline]
-    pub(crate) fn hash(&self, parent: NodeId, name: &[u8]) -> u32 {
-        (self.hasher.hash_one((parent.raw(), name)) >> 32) as u32
-    }
-
-    #[inline]
-    pub(crate) fn find(&self, hash: u32, is_it: impl Fn(NodeId) -> bool) -> Option<NodeId> {
-        self.slots.find(Slot::spread(hash), |slot| slot.hash == hash && is_it(slot.node)).map(|slot| slot.node)
-    }
-
-    #[inline]
-    pub(crate) fn insert(&mut self, hash: u32, node: NodeId) {
-        self.slots.insert_unique(Slot::spread(hash), Slot { hash, node }, |slot| Slot::spread(slot.hash));
-    }
-
-    pub(crate) fn remove(&mut self, hash: u32, node: NodeId) {
-        if let Ok(entry) = self.slots.find_entry(Slot::spread(hash), |slot| slot.node == node) {
-            entry.remove();
-        }
-    }
-
-    pub(crate) fn reserve(&mut self, additional: usize) {
-        self.slots.reserve(additional, |slot| Slot::spread(slot.hash));
-    }
-
-    pub(crate) fn clear(&mut self) {
-        // A table that grew for one huge directory is not worth keeping for the next small manifest.
-        if self.slots.capacity() > 4096 { self.slots = HashTable::new() } else { self.slots.clear() }
-    }
-}
 
 /// Why a path leads nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,25 +18,10 @@ pub enum PathError {
 impl Tree {
     /// The child of a directory that has this name.
     pub fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
-        let columns = self.directory(directory)?;
-        if columns.count <= SMALL {
+        if self.directory(directory)?.count <= SMALL {
             return self.children(directory).find(|child| self.name(*child) == name);
         }
-        let index = self.names.get_or_init(|| self.index_names());
-        index.find(index.hash(directory, name), |node| self.nodes[node].parent == directory && self.name(node) == name)
-    }
-
-    fn index_names(&self) -> NameIndex {
-        let large = |node: &NodeId| self.child_count(*node) > SMALL;
-        let mut index = NameIndex::default();
-        let children: usize =
-            self.directories.iter().map(|directory| directory.count).filter(|count| *count > SMALL).sum::<u32>()
-                as usize;
-        index.reserve(children);
-        for directory in self.nodes.ids().filter(large) {
-            self.index_children(&mut index, directory);
-        }
-        index
+        self.names.find(self, directory, name)
     }
 
     /// The node at a path. Empty components and `.` are skipped; `..` is never a name, so it is not found.

@@ -19,6 +19,7 @@ pub mod copy;
 pub mod diff;
 pub mod edit;
 pub mod find;
+mod names;
 pub mod order;
 pub mod paths;
 pub mod walk;
@@ -29,7 +30,7 @@ use crate::ids::{BlockId, DirectoryId, EntryId, IndexVec, NodeId};
 use crate::pieces::{Piece, Segment, segment_at, segments};
 use crate::text::TextRange;
 use bytes::Bytes;
-use find::NameIndex;
+use names::Names;
 use std::sync::OnceLock;
 
 /// A file or a directory.
@@ -145,8 +146,7 @@ pub struct Tree {
     pub(crate) entry_starts: OnceLock<Vec<u64>>,
     /// Fingerprints of the entries up to each. Made when hostile texts need them.
     pub(crate) entry_prints: OnceLock<Vec<Fingerprint>>,
-    /// Names of children. Made when first needed.
-    pub(crate) names: OnceLock<NameIndex>,
+    pub(crate) names: Names,
     /// What only a tree that is edited needs.
     pub(crate) edits: Option<Box<edit::Edits>>,
 }
