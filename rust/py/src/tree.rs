@@ -8,7 +8,7 @@
 use crate::enter::enter;
 use crate::error::{ArgumentError, manifest_error, path_error};
 use crate::manifest::PyManifest;
-use crate::text::{encode, to_str, with_path};
+use crate::text::{to_str, with_path};
 use keepset_core::ids::NodeId;
 use keepset_core::tree::content::{Settlement, Source};
 use keepset_core::tree::paths::MakeError;
@@ -67,27 +67,27 @@ fn failed(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// Where bytes are: the number of a cell, or a locator.
-enum Place {
+enum Place<'py> {
     Cell(u64),
-    Locator(bytes::Bytes),
+    Locator(Bound<'py, PyString>),
 }
 
-impl<'py> FromPyObject<'_, 'py> for Place {
+impl<'py> FromPyObject<'_, 'py> for Place<'py> {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         match object.cast::<PyInt>() {
             Ok(cell) => Ok(Self::Cell(cell.extract()?)),
-            Err(_) => Ok(Self::Locator(encode(&object.cast::<PyString>()?.to_owned())?)),
+            Err(_) => Ok(Self::Locator(object.cast::<PyString>()?.to_owned())),
         }
     }
 }
 
-impl Place {
-    fn source(&self) -> Source<'_> {
+impl Place<'_> {
+    fn source(&self) -> PyResult<Source<'_>> {
         match self {
-            Self::Cell(cell) => Source::Cell(*cell),
-            Self::Locator(locator) => Source::Stored(locator),
+            Self::Cell(cell) => Ok(Source::Cell(*cell)),
+            Self::Locator(locator) => Ok(Source::Stored(locator.to_str()?.as_bytes())),
         }
     }
 }
@@ -96,12 +96,12 @@ impl Place {
 type SettlementTuple<'py> = (u64, Bound<'py, PyString>, u32);
 
 fn settle(tree: &mut Tree, py: Python<'_>, settlements: &[SettlementTuple<'_>]) -> PyResult<()> {
-    let locators: Vec<bytes::Bytes> = settlements.iter().map(|it| encode(&it.1)).collect::<PyResult<_>>()?;
     let settlements: Vec<Settlement<'_>> = settlements
         .iter()
-        .zip(&locators)
-        .map(|((cell, _, offset), locator)| Settlement { cell: *cell, locator, offset: *offset })
-        .collect();
+        .map(|(cell, locator, offset)| {
+            Ok(Settlement { cell: *cell, locator: locator.to_str()?.as_bytes(), offset: *offset })
+        })
+        .collect::<PyResult<_>>()?;
     tree.settle(&settlements).map_err(|error| failed(py, &error))
 }
 
@@ -296,11 +296,22 @@ impl PyTree {
         })
     }
 
-    /// Puts bytes of a cell or a block over those of a file from `start` on, which is at most the file's size.
-    fn write(&self, py: Python<'_>, file: u32, start: u64, place: Place, offset: u32, length: u64) -> PyResult<()> {
+    /// Puts bytes of a cell or a block over those of a file from `start` on, which is at most the file's size. Returns
+    /// whether there were any.
+    fn write(
+        &self,
+        py: Python<'_>,
+        file: u32,
+        start: u64,
+        place: Place<'_>,
+        offset: u32,
+        length: u64,
+    ) -> PyResult<bool> {
         self.edit(py, |tree| {
             let file = checked(tree, file)?;
-            tree.write(file, start, place.source(), offset, length).map_err(|error| failed(py, &error))
+            let size = tree.file_size(file);
+            tree.write(file, start, place.source()?, offset, length).map_err(|error| failed(py, &error))?;
+            Ok(start < size)
         })
     }
 
