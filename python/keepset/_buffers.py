@@ -43,18 +43,19 @@ class Buffer:
     # The bytes stay here after an upload: they may still be packed.
     keeps_bytes = False
 
-    def __init__(self, cell: int | None = None) -> None:
-        """Make an empty buffer; with a cell of its own, if none is given."""
+    def __init__(self, data: bytes | bytearray | None, cell: int | None = None) -> None:
+        """Make a buffer of these bytes; with a cell of its own, if none is given."""
         self.cell = next(_cells) if cell is None else cell
-        # None once the bytes are in a pack or stored, and nobody needs them here.
-        self.data: bytearray | None = bytearray()
+        # None once the bytes are in a pack or stored, and nobody needs them here. What was written in one go stays the
+        # object that it was, since most files are; a `bytearray` takes its place when more comes.
+        self.data = data
 
     def twin(self) -> Buffer:
         """Return a buffer of the same cell and bytes for another block manager. Both are sealed."""
         self.is_sealed = True
-        twin = Buffer(self.cell)
+        twin = Buffer(None if self.place else self.data, self.cell)
         twin.is_sealed = True
-        twin.data, twin.place = None if self.place else self.data, self.place
+        twin.place = self.place
         if self.pack is not None:
             pack, offset = self.pack
             twin.pack = (pack.twin(), offset)
@@ -70,6 +71,10 @@ class Buffer:
         if self.pack is not None and self.pack[0].place is not None:
             return Place(self.pack[0].place.locator, self.pack[1])
         return self.place
+
+    def is_stored(self) -> bool:
+        """Return whether the bytes are stored."""
+        return self.place is not None or (self.pack is not None and self.pack[0].place is not None)
 
     def read(self, start: int, length: int) -> bytes | None:
         """Return bytes, or None if they are not in memory any more."""
@@ -143,14 +148,13 @@ class Packer:
             if len(group) == 1:
                 packs += group
                 continue
-            pack = Buffer()
-            data = bytearray()
-            for buffer in group:
-                buffer.pack = (pack, len(data))
-                data += buffer.data or b""
-                buffer.data = None
-            pack.data = data
+            pack = Buffer(b"".join([buffer.data or b"" for buffer in group]))
             pack.is_sealed = True
+            offset = 0
+            for buffer in group:
+                buffer.pack, size = (pack, offset), buffer.size
+                buffer.data = None
+                offset += size
             packs.append(pack)
         self._waiting.clear()
         self.size = 0

@@ -17,6 +17,8 @@ import warnings
 import zlib
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from keepset._writing import plain_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -34,7 +36,6 @@ _AHEAD = 1 << 16
 """So many bytes are read ahead."""
 _ALL = 1 << 62
 """More bytes than any file has."""
-_NO_SEGMENT: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 _COMPRESSED = re.compile(r"\.(bz2|gz)$")
 
 
@@ -84,19 +85,19 @@ class ArvadosFileReader(FileLikeObjectBase):
     """
 
     _is_wrapped = False
+    _position = 0
+    _buffer: bytes = b""
+    _buffer_start = 0
+    _buffer_version = -1
+    # Where a sequential reader would go on.
+    _next = 0
+    # The part of the file that was read last, if it is in one stored block: start, end, version, bytes.
+    _segment: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
         super().__init__(arvadosfile._root._tree.name(arvadosfile._id), mode)
         self.arvadosfile = arvadosfile
         self.num_retries = num_retries
-        self._position = 0
-        self._buffer: bytes = b""
-        self._buffer_start = 0
-        self._buffer_version = -1
-        # Where a sequential reader would go on.
-        self._next = 0
-        # The part of the file that was read last, if it is in one stored block: start, end, version, bytes.
-        self._segment = _NO_SEGMENT
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -387,22 +388,21 @@ class ArvadosFileWriter(ArvadosFileReader):
         """
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
-        file = self.arvadosfile
+        plain, file = plain_bytes(data), self.arvadosfile
         if self.mode[0] == "a":
-            file._write(None, view)
+            file._write(None, plain)
             self._position = file.size()
-            return len(view)
+            return len(plain)
         # Another thread that writes with this object goes on behind; uploads must not be waited for under the lock.
         with file._root._lock:
             position = self._position
-            self._position = position + len(view)
+            self._position = position + len(plain)
         try:
-            file._write(position, view)
+            file._write(position, plain)
         except BaseException:
             self._position = position
             raise
-        return len(view)
+        return len(plain)
 
     def writelines(self, seq: Iterable[Any], num_retries: int | None = None) -> None:
         """Write one thing after the other.

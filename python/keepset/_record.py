@@ -222,9 +222,10 @@ class Record:
         manager.commit_all()
         while not manager.has_stored(cells):  # meanwhile some have been put back, to be packed
             manager.commit_all()
+        settlements = manager.settlements(cells)
         with self._lock:
-            self._tree.settle(manager.settlements(self._tree.pending_cells()))
-        snapshot.settle(manager.settlements(cells))
+            self._tree.settle(settlements)
+        snapshot.settle(settlements)
         return snapshot
 
     def _settled(self) -> Tree:

@@ -172,11 +172,7 @@ class Root:
         """Note that two files will refer to the bytes in memory of this one; of all, removed ones too, for the root."""
         cells = self._tree.cells_below(node) if node != ROOT else self._tree.pending_cells()
         if cells:
-            manager = self._my_block_manager()
-            for cell in cells:
-                buffer = manager.find(cell)
-                if buffer:
-                    buffer.is_shared = True
+            self._my_block_manager().share(cells)
 
     def _lend_buffers(self, item: Any, to: Root) -> None:
         """Let another collection refer to the bytes in memory of a file or collection of this one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keepset._node import Node
 from keepset._notify import MOD, WRITE, deliver
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from keepset._edits import RichCollectionBase
     from keepset.blocks import BlockManager, Buffer
 
-__all__ = ["WritingState", "WrittenFile"]
+__all__ = ["WritingState", "WrittenFile", "plain_bytes"]
 
 _LITERAL_ZEROS = 1 << 16
 """Gaps up to so many bytes are written as zeros; longer ones refer to the padding block."""
+
+
+def plain_bytes(data: Any) -> bytes | memoryview:
+    """Return what is to be written: a `bytes`, which need not be copied, as it is, and a view of anything else."""
+    if isinstance(data, bytes):
+        return data
+    return data.encode() if isinstance(data, str) else memoryview(data).cast("B")
 
 
 class WritingState:
@@ -67,35 +74,40 @@ class WrittenFile(Node):
         Raises:
             KeepWriteError: An earlier upload failed. Its bytes are kept; these ones are not written.
         """
-        view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
-        self._write(offset, view)
-        return len(view)
+        plain = plain_bytes(data)
+        self._write(offset, plain)
+        return len(plain)
 
-    def _write(self, offset: int | None, rest: memoryview) -> None:
+    def _write(self, offset: int | None, rest: bytes | memoryview) -> None:
         """Write bytes, at the end of the file if there is no offset. The collection is known to be writable."""
         manager = self._root._my_block_manager()
         manager.report()
-        if not len(rest):
+        left = len(rest)
+        if not left:
             return
         if offset is not None:
             self._store_padding(offset)
-        while len(rest):
+        while left:
             full: list[Buffer] = []
             # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
             with Held(self):
                 manager = self._root._my_block_manager()
-                while len(rest) and len(full) < 2:
+                while left and len(full) < 2:
                     written, sealed = self._write_some(manager, offset, rest)
-                    rest = rest[written:]
+                    left -= written
                     if offset is not None:
                         offset += written
                     if sealed:
                         full.append(sealed)
+                    if left:
+                        rest = memoryview(rest)[written:]
             for buffer in full:
                 manager.upload(buffer)
         self._tell(WRITE)
 
-    def _write_some(self, manager: BlockManager, offset: int | None, part: memoryview) -> tuple[int, Buffer | None]:
+    def _write_some(
+        self, manager: BlockManager, offset: int | None, part: bytes | memoryview
+    ) -> tuple[int, Buffer | None]:
         """Write as much as the current buffer takes, or end it. To be called under the lock.
 
         Returns:
@@ -109,19 +121,23 @@ class WrittenFile(Node):
         elif offset > size:
             self._extend(offset)
         state = self._touch()
-        buffer = state.buffer or self._open_buffer()
-        room = BLOCK_SIZE - buffer.size
+        buffer = state.buffer
+        room = BLOCK_SIZE if buffer is None else BLOCK_SIZE - buffer.size
         if len(part) > room:
             if room < BLOCK_SIZE:
                 return 0, self._make_room(min(len(part), BLOCK_SIZE))
-            part = part[:room]
-        start = manager.append(buffer, part)
-        if start is None:
-            state.buffer = None
-            return 0, None
-        if offset < size:
+            part = memoryview(part)[:room]
+        if buffer is None:
+            start = 0
+            buffer = self._begin(part)
+        else:
+            end = manager.append(buffer, part)
+            if end is None:
+                state.buffer = None
+                return 0, None
+            start = end
+        if tree.write(self._id, offset, buffer.cell, start, len(part)):
             buffer.is_overwritten = True
-        tree.write(self._id, offset, buffer.cell, start, len(part))
         state.version += 1
         return len(part), self._seal() if len(part) == room else None
 
@@ -137,13 +153,12 @@ class WrittenFile(Node):
         if self._root._listeners:
             deliver([(self.parent, event, self.name, (self, self))])
 
-    def _open_buffer(self) -> Buffer:
-        """Return the buffer that is appended to."""
-        state = self._touch()
-        if state.buffer is None:
-            state.buffer = self._root._my_block_manager().buffer()
-            self._root._open_files[self._id] = self
-        return state.buffer
+    def _begin(self, data: bytes | memoryview) -> Buffer:
+        """Begin the buffer that will be appended to."""
+        root = self._root
+        buffer = self._touch().buffer = root._my_block_manager().begin(data)
+        root._open_files[self._id] = self
+        return buffer
 
     def _make_room(self, size: int) -> Buffer | None:
         """End the current buffer, as 3.2.1 does where a write does not fit, unless what was overwritten makes room."""
@@ -173,12 +188,12 @@ class WrittenFile(Node):
         if live == 0:
             manager.release(buffer)
             return None
-        compact = manager.buffer()
-        position = 0
-        for place, offset, length in self._tree.read_plan(self._id, 0, self.size()):
+        compact = manager.begin(b"".join([buffer.data[offset : offset + length] for _, offset, length in parts]))
+        position = start = 0
+        for place, _, length in self._tree.read_plan(self._id, 0, self.size()):
             if place == buffer.cell:
-                start = manager.append(compact, memoryview(buffer.data)[offset : offset + length]) or 0
                 self._tree.write(self._id, position, compact.cell, start, length)
+                start += length
             position += length
         manager.release(buffer)
         return compact
@@ -196,9 +211,12 @@ class WrittenFile(Node):
         """Fill up with zeros. To be called under the lock."""
         gap = size - self.size()
         if self._fits_literally(gap):
-            buffer = self._open_buffer()
-            if buffer.size + gap <= BLOCK_SIZE:
-                start = self._root._my_block_manager().append(buffer, memoryview(bytes(gap)))
+            buffer = self._state.buffer
+            if buffer is None and gap <= BLOCK_SIZE:
+                self._tree.write(self._id, self.size(), self._begin(bytes(gap)).cell, 0, gap)
+                return
+            if buffer is not None and buffer.size + gap <= BLOCK_SIZE:
+                start = self._root._my_block_manager().append(buffer, bytes(gap))
                 if start is not None:
                     self._tree.write(self._id, self.size(), buffer.cell, start, gap)
                     return

@@ -77,14 +77,14 @@ class BlockManager:
 
     # Buffers.
 
-    def buffer(self) -> Buffer:
-        """Return a new, empty buffer."""
-        buffer = Buffer()
+    def begin(self, data: bytes | memoryview) -> Buffer:
+        """Return a new buffer that starts with these bytes. A `bytes` is kept as it is, not copied."""
+        buffer = Buffer(bytes(data))
         with self.lock:
             self._buffers[buffer.cell] = buffer
         return buffer
 
-    def append(self, buffer: Buffer, data: memoryview) -> int | None:
+    def append(self, buffer: Buffer, data: bytes | memoryview) -> int | None:
         """Append bytes to a buffer, unless it is sealed.
 
         Returns:
@@ -94,8 +94,17 @@ class BlockManager:
             if buffer.is_sealed or buffer.data is None:
                 return None
             start = len(buffer.data)
+            if isinstance(buffer.data, bytes):
+                buffer.data = bytearray(buffer.data)
             buffer.data += data
             return start
+
+    def share(self, cells: Iterable[int]) -> None:
+        """Note that several files refer to the bytes of cells."""
+        for cell in cells:
+            buffer = self._buffers.get(cell)
+            if buffer is not None:
+                buffer.is_shared = True
 
     def find(self, cell: int) -> Buffer | None:
         """Return the buffer of a cell, or None if this manager has no such cell."""
@@ -157,8 +166,8 @@ class BlockManager:
             cells: The cells that the file refers to, in order.
         """
         packs: list[Buffer] = []
-        for cell in cells:
-            with self.lock:
+        with self.lock:
+            for cell in cells:
                 buffer = self._buffers.get(cell)
                 if buffer is None or not buffer.data or buffer.pack or buffer in self._packer:
                     continue
@@ -298,7 +307,7 @@ class BlockManager:
         """Return whether the bytes of cells, as far as there are any, are stored."""
         with self.lock:
             buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
-            return all(buffer.where() for buffer in buffers if buffer.pack or buffer.size)
+            return all(buffer.is_stored() for buffer in buffers if buffer.pack or buffer.size)
 
     def commit_all(self) -> None:
         """Pack what waits, upload everything that is in memory, and wait for it.
