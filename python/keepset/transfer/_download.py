@@ -30,6 +30,7 @@ class _File(NamedTuple):
     name: str  # in the manifest
     target: str
     size: int
+    has_target: bool = False  # there is a file already
 
 
 class _Outcome(NamedTuple):
@@ -128,9 +129,7 @@ def _layout(manifest: Manifest, top: str, *, is_directory: bool) -> tuple[list[s
         directories = [_inside(top, directory.removeprefix("./")) for directory, _, _ in manifest.walk()]
     for directory in directories:
         _check_directory(directory, is_top=directory == top)
-    for file in files:
-        _check_file(file.target)
-    return directories, files
+    return directories, [file._replace(has_target=_has_file(file.target)) for file in files]
 
 
 def _inside(top: str, name: str) -> str:
@@ -152,14 +151,18 @@ def _check_directory(path: str, *, is_top: bool) -> None:
             raise errors.TransferError("a directory is to be here, and a file is: remove it first", path)
 
 
-def _check_file(path: str) -> None:
-    with suppress(FileNotFoundError):
+def _has_file(path: str) -> bool:
+    """Tell whether there is a file, and refuse what is not one."""
+    try:
         mode = os.lstat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise errors.TransferError("a file is to be here, and a directory is: remove it first", path)
-        if not stat.S_ISREG(mode):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
-            raise errors.TransferError(f"a file is to be here, and {kind} is: remove it first", path)
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise errors.TransferError("a file is to be here, and a directory is: remove it first", path)
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
+        raise errors.TransferError(f"a file is to be here, and {kind} is: remove it first", path)
+    return True
 
 
 def _units(manifest: Manifest, files: list[_File]) -> Iterator[list[_File]]:
@@ -177,7 +180,7 @@ def _bring(file: _File, manifest: Manifest, blocks: Blocks, counter: Counter, st
     stop.check()
     plan = manifest.read_plan(file.name)
     try:
-        if _is_there(file, plan, blocks, stop):
+        if file.has_target and _is_there(file, plan, blocks, stop):
             counter.add(file.size, file.name)
             return _Outcome(file, copied=False)
         if dry_run:

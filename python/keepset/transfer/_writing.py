@@ -77,8 +77,10 @@ class Unfinished:
             KeepReadError: A block cannot be read.
             OSError: The file cannot be written.
         """
-        number, self._done = matching(self._descriptor, self._plan, blocks, stop)
-        os.ftruncate(self._descriptor, self._done)
+        number = 0
+        if os.fstat(self._descriptor).st_size:  # what an earlier attempt has left
+            number, self._done = matching(self._descriptor, self._plan, blocks, stop)
+            os.ftruncate(self._descriptor, self._done)
         tell(self._done)
         position = self._done
         for data in blocks.parts(self._plan[number:]):
