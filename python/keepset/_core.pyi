@@ -292,7 +292,9 @@ class KeepLocator:
 class Range:
     """A run of bytes in a list of data locators."""
 
-    def __new__(cls, locator: str | int | None, range_start: int, range_size: int, segment_offset: int = 0) -> Range: ...
+    def __new__(
+        cls, locator: str | int | None, range_start: int, range_size: int, segment_offset: int = 0
+    ) -> Range: ...
     @property
     def locator(self) -> str | int | None: ...
     @property

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keepset._core import Tree
-    from keepset.collection import Collection, RichCollectionBase
+    from keepset.collection import RichCollectionBase
     from keepset.keep.base import Data
 
 __all__ = [
