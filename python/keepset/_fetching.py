@@ -38,8 +38,8 @@ class Fetcher:
         # Those that are being fetched, or wait for a reader, by digest: the oldest first.
         self._ahead: dict[str, futures.Future[Data]] = {}
         self._last: tuple[str, Data] | None = None
-        # How long the last fetch took; the first one is not known to be fast.
-        self._seconds = _WORTH_A_THREAD
+        # Whether fetching takes long enough to be done ahead; the first fetch is not known to be fast.
+        self.is_worth_it = threads > 0
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -85,15 +85,10 @@ class Fetcher:
     def _fetch(self, locator: str, num_retries: int | None) -> Data:
         started = time.monotonic()
         block = self._keep.get(locator, num_retries=num_retries)
-        self._seconds = time.monotonic() - started
+        self.is_worth_it = self.threads > 0 and time.monotonic() - started >= _WORTH_A_THREAD
         if block is None:
             raise errors.KeepReadError(f"the Keep client gave no data for block {locator}")
         return block
-
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether fetching takes long enough to be done ahead."""
-        return self._seconds >= _WORTH_A_THREAD and self.threads > 0
 
     def prefetch(self, locators: Iterable[str], reading: str = "", num_retries: int | None = None) -> None:
         """Start to fetch blocks that will be asked for soon, as far as there is room for them.

@@ -95,7 +95,8 @@ class ArvadosFileReader(FileLikeObjectBase):
     _segment: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
-        super().__init__(arvadosfile._root._tree.name(arvadosfile._id), mode)
+        self._name = arvadosfile._root._tree.name(arvadosfile._id)
+        self.mode = mode
         self.arvadosfile = arvadosfile
         self.num_retries = num_retries
 

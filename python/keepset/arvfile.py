@@ -282,7 +282,9 @@ class ArvadosFile(WrittenFile):
             return self.readfrom(offset, size, num_retries, exact, return_memoryview)
         data: Data = b""
         try:
-            if manager is not None:
+            if manager is not None and len(plan) == 1 and not following:
+                data = manager.read(*plan[0], num_retries)
+            elif manager is not None:
                 parts = manager.read_all(plan, following, num_retries)
                 data = parts[0] if len(parts) == 1 else b"".join(parts)
         except CellGone:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_SIZE", "PACKED_SIZE", "BlockManager", "Buffer", "CellGone", "Place"]
 
+_WORTH_A_VIEW = 1 << 14
+"""Fewer bytes are sooner copied than looked at through a view, which most callers would copy."""
+
 
 class CellGone(Exception):
     """A file was written over after a read of it was planned: plan it anew."""
@@ -376,6 +379,8 @@ class BlockManager:
         if offset + length > len(block):
             message = f"block {place} has {len(block)} bytes, and {offset + length} were asked for"
             raise errors.KeepReadError(message)
+        if length < _WORTH_A_VIEW and isinstance(block, bytes):
+            return block[offset : offset + length]
         return memoryview(block)[offset : offset + length]
 
     @property
