@@ -85,7 +85,7 @@ class WrittenFile(Node):
         left = len(rest)
         if not left:
             return
-        if offset is not None:
+        if offset:
             self._store_padding(offset)
         while left:
             full: list[Buffer] = []

@@ -154,8 +154,9 @@ class BlockManager:
             found = self._places(cells)
             for cell, _, _ in found:
                 buffer = self._buffers[cell]
-                self._packer.forget(buffer)
-                buffer.keeps_bytes, buffer.data = False, None
+                if buffer.data is not None:
+                    self._packer.forget(buffer)
+                    buffer.keeps_bytes, buffer.data = False, None
         return found
 
     # Packing.
