@@ -11,10 +11,11 @@ from keepset._directory import Directory
 from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
-from keepset.locking import Held, both_locked, must_be_writable
+from keepset.locking import hold, hold_both, must_be_writable
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
+    from keepset._root import Root
     from keepset.collection import Collection
 
 __all__ = ["COLLECTION", "FILE", "RichCollectionBase"]
@@ -50,13 +51,21 @@ class RichCollectionBase(Directory):
         """
         if create_type not in (FILE, COLLECTION):
             raise errors.ArgumentError(f"create_type is FILE or COLLECTION, not {create_type!r}")
-        events: list[Event] = []
-        with Held(self):
-            item = self._find_or_make(path, create_type == COLLECTION, events)
-        deliver(events)
-        return item
+        return self._find_or_make(path, create_type == COLLECTION)[0]
 
-    def _find_or_make(self, path: str, wants_directory: bool, events: list[Event]) -> Any:
+    def _find_or_make(self, path: str, wants_directory: bool) -> tuple[Any, bool]:
+        """Do what `find_or_create` does. Returns the file or subcollection, and whether it is new."""
+        events: list[Event] = []
+        lock = hold(self)
+        try:
+            found = self._find_or_make_held(path, wants_directory, events)
+        finally:
+            lock.release()
+        if events:
+            deliver(events)
+        return found
+
+    def _find_or_make_held(self, path: str, wants_directory: bool, events: list[Event]) -> tuple[Any, bool]:
         """Do what `find_or_create` does, under the lock, but for telling the events."""
         root = self._root
         try:
@@ -65,7 +74,7 @@ class RichCollectionBase(Directory):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from None
         if root._listeners:
             events += [self._added(new) for new in made]
-        return root._handle(node, is_directory)
+        return root._handle(node, is_directory), bool(made)
 
     def _added(self, node: int) -> Event:
         tree, handle = self._root._tree, self._root._handle
@@ -84,10 +93,13 @@ class RichCollectionBase(Directory):
             NotADirectoryError: A file stands where a subcollection is needed.
         """
         events: list[Event] = []
-        with Held(self):
+        lock = hold(self)
+        try:
             if self.find(path) is not None:
                 raise FileExistsError(errno.EEXIST, "the name exists", path)
-            directory = self._find_or_make(path, True, events)
+            directory, _ = self._find_or_make_held(path, True, events)
+        finally:
+            lock.release()
         deliver(events)
         return directory
 
@@ -123,22 +135,20 @@ class RichCollectionBase(Directory):
         """
         kind = _kind(mode, encoding is not None or errors is not None or newline is not None)
         writes = kind not in ("r", "rb")
-        if writes and not self.writable():
-            raise OSError(errno.EROFS, "the collection is read-only")
-        if writes:
-            events: list[Event] = []
-            with Held(self):
-                if kind[0] == "x" and self.exists(path):
-                    raise FileExistsError(errno.EEXIST, "the file exists", path)
-                arvfile = self._find_or_make(path, False, events)
-            deliver(events)
-        else:
+        is_new = False
+        if not writes:
             arvfile = self.find(path)
+        elif self._root.writable():
+            arvfile, is_new = self._find_or_make(path, False)
+        else:
+            raise OSError(errno.EROFS, "the collection is read-only")
         if arvfile is None:
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        if kind[0] == "x" and not is_new:
+            raise FileExistsError(errno.EEXIST, "the file exists", path)
         if not isinstance(arvfile, ArvadosFile):
             raise IsADirectoryError(errno.EISDIR, "is a directory", path)
-        if kind[0] == "w" and arvfile.size():
+        if kind[0] == "w" and not is_new and arvfile.size():
             arvfile.truncate(0)
         retries = self._root.num_retries if num_retries is None else num_retries
         binary = (ArvadosFileWriter if writes else ArvadosFileReader)(arvfile, kind, retries)
@@ -203,49 +213,69 @@ class RichCollectionBase(Directory):
         """
         source = _ours(source_obj, self._root)
         events: list[Event] = []
-        with both_locked(self, source):
-            self._add(source, target_name, overwrite, reparent, events)
+        first, second = hold_both(self, source)
+        try:
+            self._root._put(source._root, source._id, self._id, target_name, overwrite, reparent, events)
+        finally:
+            second.release()
+            first.release()
         deliver(events)
 
-    def _add(self, source: Item, name: str, overwrite: bool, reparent: bool, events: list[Event]) -> None:
-        """Do what `add` does, under the locks of both, but for telling the events."""
-        _check_name(name)
-        old = self._tree.child(self._id, name)
-        if old is not None and not overwrite:
-            raise FileExistsError(errno.EEXIST, "the name exists", name)
-        if old is None or source._root is not self._root or old[0] != source._id:
-            self._root._take(source, self, name, old, reparent, events)
+    def _transfer(
+        self, source: str | Item, target_path: str, source_collection: Any, overwrite: bool, moves: bool
+    ) -> None:
+        """Do what `copy` and `rename` do."""
+        origin: Any = self
+        path = source if isinstance(source, str) else None
+        if path is None or source_collection is not None:
+            origin = _ours(source if path is None else source_collection, self._root)
+        events: list[Event] = []
+        first, second = hold_both(self, origin)
+        try:
+            node, name = (origin._id, None) if path is None else _named(origin, path)
+            directory, target_name = self._place(target_path, name, not moves, events)
+            if moves and not origin.writable():
+                raise OSError(errno.EROFS, "the source collection is read-only")
+            if target_name or moves:
+                self._root._put(origin._root, node, directory, target_name, overwrite, moves, events)
+            else:
+                self._put_children(origin._root, node, directory, overwrite, events)
+        finally:
+            second.release()
+            first.release()
+        if events:
+            deliver(events)
 
-    def _place(
-        self, source: str | Item, target_path: str, source_collection: Any, create: bool
-    ) -> tuple[Item, RichCollectionBase, str]:
-        """Find what to copy or move, the collection it goes to, and its name there."""
-        name = None
-        if isinstance(source, str):
-            origin = self if source_collection is None else _ours(source_collection, self._root)
-            item = origin.find(source)
-            if item is None:
-                raise FileNotFoundError(errno.ENOENT, "no such file or directory", source)
-            name = next((part for part in reversed(source.split("/")) if part not in ("", ".")), "")
-        else:
-            item = source
+    def _place(self, target_path: str, name: str | None, makes: bool, events: list[Event]) -> tuple[int, str]:
+        """Find the directory that something with this name goes to, or make it, and the name that it gets there."""
         while target_path.startswith("./"):
             target_path = target_path[2:]
-        directory, _, target_name = ("" if target_path == "." else target_path).rpartition("/")
+        path, _, target_name = target_path.rpartition("/")
+        target_name = name or "" if target_name in ("", ".") else target_name
         if not target_name and name is None:
             raise errors.ArgumentError("the target path has no name, and the source is an object: say how to call it")
         target: Any = self
-        if directory:
-            target = self.find_or_create(directory, COLLECTION) if create else self.find(directory)
+        if path:
+            target = self._find_or_make_held(path, True, events)[0] if makes else self.find(path)
         if target is None:
-            raise FileNotFoundError(errno.ENOENT, "no such directory", directory)
+            raise FileNotFoundError(errno.ENOENT, "no such directory", path)
         if not isinstance(target, RichCollectionBase):
-            raise NotADirectoryError(errno.ENOTDIR, "not a directory", directory)
-        target_name = target_name or name or ""
-        inside = target.find(target_name) if target_name else None
-        if isinstance(inside, RichCollectionBase) and name:
-            target, target_name = inside, name
-        return item, target, target_name
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+        inside = self._root._tree.child(target._id, target_name) if name else None
+        if inside is not None and inside[1]:
+            return inside[0], name or ""
+        return target._id, target_name
+
+    def _put_children(self, origin: Root, node: int, directory: int, overwrite: bool, events: list[Event]) -> None:
+        """Copy what is in one directory to another."""
+        children = origin._tree.children(node)
+        clash = next(
+            (name for name, _, _ in children if not overwrite and self._root._tree.child(directory, name)), None
+        )
+        if clash is not None:
+            raise FileExistsError(errno.EEXIST, "the name exists", clash)
+        for name, child, _ in children:
+            self._root._put(origin, child, directory, name, overwrite, False, events)
 
     @must_be_writable
     def copy(
@@ -269,20 +299,7 @@ class RichCollectionBase(Directory):
             FileExistsError: There is something at the target, and `overwrite` is false.
             NotADirectoryError: A file stands where a path needs a directory.
         """
-        item, target, name = self._place(source, target_path, source_collection, create=True)
-        if name:
-            target.add(item, name, overwrite)
-            return
-        origin = _ours(item, self._root)
-        events: list[Event] = []
-        with both_locked(target, origin):
-            children = origin.items()
-            clash = next((child for child, _ in children if child in target and not overwrite), None)
-            if clash is not None:
-                raise FileExistsError(errno.EEXIST, "the name exists", clash)
-            for child, child_item in children:
-                target._add(child_item, child, overwrite, False, events)
-        deliver(events)
+        self._transfer(source, target_path, source_collection, overwrite, False)
 
     @must_be_writable
     def rename(
@@ -305,15 +322,7 @@ class RichCollectionBase(Directory):
             FileExistsError: There is something at the target, and `overwrite` is false.
             OSError: The source is read-only (`EROFS`), or would be moved into itself (`EINVAL`).
         """
-        item, target, name = self._place(source, target_path, source_collection, create=False)
-        if not item.writable():
-            raise OSError(errno.EROFS, "the source collection is read-only")
-        target.add(item, name, overwrite, reparent=True)
-
-
-def _check_name(name: str) -> None:
-    if name in ("", ".", "..") or "/" in name:
-        raise errors.ArgumentError(f"not a name for a file or a collection: {name!r}")
+        self._transfer(source, target_path, source_collection, overwrite, True)
 
 
 @functools.cache
@@ -342,3 +351,16 @@ def _ours(item: Any, root: Collection) -> Any:
     if hasattr(item, "keys"):
         return reader
     return next(iter(reader.values()))
+
+
+def _named(origin: Any, path: str) -> tuple[int, str]:
+    """Return the node at a path, and its name."""
+    if not path:
+        raise errors.ArgumentError("the path must not be empty")
+    found = origin._root._tree.find(origin._id, path)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+    name = path.rpartition("/")[2]
+    if name in ("", "."):
+        name = next((part for part in reversed(path.split("/")) if part not in ("", ".")), "")
+    return found[0], name

@@ -16,8 +16,8 @@ from keepset.manifest import Manifest, escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractContextManager
 
+    from keepset.locking import Lock
 
 __all__ = ["Record"]
 
@@ -31,7 +31,7 @@ class Record:
     """What only the root of a collection does."""
 
     if TYPE_CHECKING:
-        _lock: AbstractContextManager[Any]
+        _lock: Lock
         _open_files: dict[int, Any]
         _handles: dict[int, Any]
         _api_client: Any

@@ -12,12 +12,11 @@ from keepset._notify import ADD, DEL, MOD, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from keepset._core import Tree
     from keepset._edits import RichCollectionBase
     from keepset.blocks import BlockManager
-    from keepset.collection import Collection
+    from keepset.locking import Lock
 
 __all__ = ["Reference", "Root", "forgetter"]
 
@@ -50,7 +49,7 @@ class Root:
 
     if TYPE_CHECKING:
         _tree: Tree
-        _lock: AbstractContextManager[Any]
+        _lock: Lock
 
         def _my_block_manager(self) -> BlockManager: ...
 
@@ -117,53 +116,68 @@ class Root:
                 if buffer is not None and not buffer.is_shared:
                     manager.release(buffer)
 
+    def _put(
+        self, origin: Root, node: int, directory: int, name: str, overwrite: bool, moves: bool, events: list[Event]
+    ) -> None:
+        """Put a file or directory of a root, or a copy of it, into a directory of this one."""
+        if name in ("", ".", "..") or "/" in name:
+            raise errors.ArgumentError(f"not a name for a file or a collection: {name!r}")
+        old = self._tree.child(directory, name)
+        if old is not None and not overwrite:
+            raise FileExistsError(errno.EEXIST, "the name exists", name)
+        if old is None or origin is not self or old[0] != node:
+            self._take(origin, node, directory, name, old, moves, events)
+
     def _take(
         self,
-        source: Any,
-        target: RichCollectionBase,
+        origin: Root,
+        node: int,
+        directory: int,
         name: str,
         old: tuple[int, bool] | None,
         moves: bool,
         events: list[Event],
     ) -> None:
-        """Put a file or collection into a collection of this root."""
+        """Do what `_put` does, in the place of what has the name."""
         tree = self._tree
-        origin: Collection = source._root
-        if moves and source._id == ROOT:
+        if moves and node == ROOT:
             raise errors.ArgumentError("a root collection cannot be moved; copy it")
-        if moves and origin is self and tree.is_at_or_below(target._id, source._id):
+        if moves and origin is self and tree.is_at_or_below(directory, node):
             raise OSError(errno.EINVAL, "a collection cannot be moved into itself", name)
         replaced = None
         if old is not None:
             replaced = self._handle(*old) if self._listeners else None
-            if moves and origin is self and tree.is_at_or_below(source._id, old[0]):
+            if moves and origin is self and tree.is_at_or_below(node, old[0]):
                 raise OSError(errno.EINVAL, "a collection cannot take the place of one that it is in", name)
             # What is copied is what is there before the old one goes.
-            if not moves and origin is self and self._overlap(source._id, old[0]):
-                source = _detached_copy(source)
+            if not moves and origin is self and self._overlap(node, old[0]):
+                node = self._detached_copy(node)
                 moves = True
             self._discard(old[0], [])
         if moves and origin is self:
-            if tree.parent(source._id) is not None:
-                self._remove(source._id, events)
-            tree.attach(source._id, target._id, name)
-            node = source._id
+            if tree.parent(node) is not None:
+                self._remove(node, events)
+            tree.attach(node, directory, name)
+            new = node
         elif origin is self:
-            self._share(source._id)
-            node = tree.copy_within(source._id, target._id, name)
+            self._share(node)
+            new = tree.copy_within(node, directory, name)
         else:
-            origin._lend_buffers(source, self)
-            snapshot = origin._tree.clone()
-            old_id = source._id
-            node = tree.copy_from(snapshot, old_id, target._id, name)
-            del snapshot
+            origin._lend_buffers(node, self)
+            new = tree.copy_from(origin._tree, node, directory, name)
             if moves:
-                origin._remove(old_id, events)
-                origin._move_handles(old_id, self, node)
+                origin._remove(node, events)
+                origin._move_handles(node, self, new)
         if self._listeners:
-            handle = self._handle(node, tree.is_directory(node))
+            handle = self._handle(new, tree.is_directory(new))
             event = (MOD, name, (replaced, handle)) if old is not None else (ADD, name, handle)
-            events.append((target, *event))
+            events.append((self._collection(directory), *event))
+
+    def _detached_copy(self, node: int) -> int:
+        """Return a copy of a file or directory that is not part of the collection."""
+        source = self._handle(node, self._tree.is_directory(node))
+        copy: int = source.clone(source.parent, source.name)._id
+        return copy
 
     def _overlap(self, one: int, other: int) -> bool:
         return self._tree.is_at_or_below(one, other) or self._tree.is_at_or_below(other, one)
@@ -174,14 +188,14 @@ class Root:
         if cells:
             self._my_block_manager().share(cells)
 
-    def _lend_buffers(self, item: Any, to: Root) -> None:
-        """Let another collection refer to the bytes in memory of a file or collection of this one."""
-        cells = self._tree.cells_below(item._id)
+    def _lend_buffers(self, node: int, to: Root) -> None:
+        """Let another collection refer to the bytes in memory of a file or directory of this one."""
+        cells = self._tree.cells_below(node)
         if not cells:
             return
         manager, other = self._my_block_manager(), to._my_block_manager()
         if other is manager:
-            self._share(item._id)
+            self._share(node)
         else:
             other.adopt(manager.lend(cells))
 
@@ -197,8 +211,3 @@ class Root:
         for table, target in ((self._pinned, to._pinned), (self._open_files, to._open_files)):
             for old_id in [old_id for old_id in table if old_id in moved]:
                 target[moved[old_id]] = table.pop(old_id)
-
-
-def _detached_copy(source: Any) -> Any:
-    """Return a copy of a file or subcollection that is not part of its collection."""
-    return source.clone(source.parent, source.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from keepset._node import Node
 from keepset._notify import MOD, WRITE, deliver
 from keepset.blocks import BLOCK_SIZE, PACKED_SIZE
-from keepset.locking import Held, must_be_writable
+from keepset.locking import hold, must_be_writable
 
 if TYPE_CHECKING:
     from keepset._edits import RichCollectionBase
@@ -90,7 +90,8 @@ class WrittenFile(Node):
         while left:
             full: list[Buffer] = []
             # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
-            with Held(self):
+            lock = hold(self)
+            try:
                 manager = self._root._my_block_manager()
                 while left and len(full) < 2:
                     written, sealed = self._write_some(manager, offset, rest)
@@ -101,6 +102,8 @@ class WrittenFile(Node):
                         full.append(sealed)
                     if left:
                         rest = memoryview(rest)[written:]
+            finally:
+                lock.release()
             for buffer in full:
                 manager.upload(buffer)
         self._tell(WRITE)
@@ -316,7 +319,8 @@ class WrittenFile(Node):
         Raises:
             KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
         """
-        with Held(self):
+        lock = hold(self)
+        try:
             root = self._root
             state = self._state
             state.writers.discard(id(writer))
@@ -328,6 +332,8 @@ class WrittenFile(Node):
                 self._seal()
                 cells = root._tree.cells_below(self._id)
                 small = root._tree.size(self._id) <= PACKED_SIZE
+        finally:
+            lock.release()
         if not packs:
             self.flush()
             return

@@ -17,7 +17,7 @@ from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjec
 from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager, CellGone
 from keepset.locator import KeepLocator
-from keepset.locking import NoopLock, both_locked, must_be_writable, synchronized
+from keepset.locking import NoopLock, hold_both, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
 
 if TYPE_CHECKING:
@@ -174,13 +174,17 @@ class ArvadosFile(WrittenFile):
             other: A file of this or of another collection.
         """
         event = TOK if self == other else MOD
-        with both_locked(self, other):
-            other._root._lend_buffers(other, self._root)
+        first, second = hold_both(self, other)
+        try:
+            other._root._lend_buffers(other._id, self._root)
             plan = other._tree.read_plan(other._id, 0, other.size())
             self._truncate(0)
             for place, offset, length in plan:
                 self._tree.write(self._id, self.size(), place, offset, length)
             self._changed()
+        finally:
+            second.release()
+            first.release()
         self._tell(event)
 
     def clone(self, new_parent: RichCollectionBase, new_name: str) -> ArvadosFile:

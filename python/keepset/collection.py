@@ -33,10 +33,10 @@ from keepset.stream import StreamReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
 
     from keepset._core import Tree
     from keepset.blocks import BlockManager
+    from keepset.locking import Lock
 
 __all__ = [
     "ADD",
@@ -231,7 +231,7 @@ class Collection(Root, SavedRecord, RichCollectionBase):
         )
         self._load(manifest_locator_or_text)
 
-    _lock: AbstractContextManager[Any]
+    _lock: Lock
     _serial: int  # roots are locked in the order in which they were made
     _api_client: Any
     _keep_client: Any

@@ -12,21 +12,33 @@ its plan under the lock and fetches without it, an upload is waited for without 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from keepset._node import Node
 
-__all__ = ["Held", "NoopLock", "both_locked", "must_be_writable", "synchronized"]
+__all__ = ["Lock", "NoopLock", "hold", "hold_both", "must_be_writable", "synchronized"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Lock(Protocol):
+    """What is asked of a lock here."""
+
+    def acquire(self) -> bool:
+        """Wait for the lock and take it."""
+
+    def release(self) -> None:
+        """Let it go."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any, /) -> None: ...
 
 
 class _Locked(Protocol):
@@ -65,52 +77,49 @@ class NoopLock:
         """Do nothing."""
 
 
-class Held:
-    """The lock of the root of a file or directory, which another thread may be moving to another root.
+def hold(node: Node) -> Lock:
+    """Take the lock of the root of a file or directory, which another thread may be moving to another root.
 
-    Whoever holds this can call methods that take the lock as well: it is the same one until it is released. With
+    Whoever holds it can call methods that take the lock as well: it is the same one until it is released. With
     `node.lock` alone, one could get the lock of the root that the node was moved from, and wait for the other's.
 
     Args:
         node: The file or directory.
+
+    Returns:
+        The lock, to be released. This is no context manager since each write goes through it, and a class of Python
+        takes three times as long.
     """
-
-    __slots__ = ("_lock", "_node")
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def __enter__(self) -> None:
-        """Take the lock."""
-        while True:
-            root = self._node._root
-            self._lock = root._lock
-            self._lock.__enter__()
-            if self._node._root is root:
-                return
-            self._lock.__exit__(None, None, None)
-
-    def __exit__(self, *exception: object) -> None:
-        """Release it."""
-        self._lock.__exit__(None, None, None)
+    while True:
+        root = node._root
+        lock = root._lock
+        lock.acquire()
+        if node._root is root:
+            return lock
+        lock.release()
 
 
-@contextlib.contextmanager
-def both_locked(one: Node, other: Node) -> Iterator[None]:
-    """Hold the locks of the roots of two files or directories; that of the older root is taken first.
+def hold_both(one: Node, other: Node) -> tuple[Lock, Lock]:
+    """Take the locks of the roots of two files or directories, as `hold` does; that of the older root first.
 
     Args:
         one: The first. Both may have the same root.
         other: The second.
+
+    Returns:
+        The locks, each of which is to be released.
     """
     while True:
-        roots = one._root, other._root
-        first, second = sorted(roots, key=lambda root: root._serial)
-        with first._lock, second._lock:
-            if one._root is roots[0] and other._root is roots[1]:
-                yield
-                return
-        # Before we had the locks, one of them was moved to another root.
+        root, other_root = one._root, other._root
+        first, second = root._lock, other_root._lock
+        if root._serial > other_root._serial:
+            first, second = second, first
+        first.acquire()
+        second.acquire()
+        if one._root is root and other._root is other_root:
+            return first, second
+        second.release()
+        first.release()
 
 
 def synchronized(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
