@@ -61,6 +61,8 @@ class BlockManager:
         get_threads: int | None = None,
     ) -> None:
         self._keep = keep
+        # Other clients, as 3.2.1's, are given a copy: they take nothing but `bytes`.
+        self._takes_views = getattr(keep, "takes_views", False)
         self.copies = copies
         self.put_threads = put_threads or self.DEFAULT_PUT_THREADS
         self.num_retries = num_retries
@@ -229,8 +231,8 @@ class BlockManager:
 
     def _put(self, buffer: Buffer, slots: threading.BoundedSemaphore) -> None:
         try:
-            data = buffer.data
-            locator = self._send(bytes(data or b""))
+            data = buffer.data or b""
+            locator = self._send(memoryview(data) if self._takes_views else bytes(data))
             with self.lock:
                 buffer.place = Place(locator, 0)
                 if not buffer.keeps_bytes:
@@ -244,7 +246,7 @@ class BlockManager:
                 buffer.future = None
             slots.release()
 
-    def _send(self, data: bytes) -> str:
+    def _send(self, data: Data) -> str:
         return self._keep.put(
             data, copies=self.copies or 2, num_retries=self.num_retries, classes=list(self.storage_classes())
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from keepset.collection import Collection
+from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep import BlockClient, KeepLocator
 from keepset.keep.flat import FlatKeep
 from keepset.keep.local import LocalKeep
@@ -55,6 +57,43 @@ def test_our_clients_follow_it(tmp_path: Path) -> None:
         client.block_prefetch(A[:-1] + "4")
         assert client.refresh_signature(stored) == stored
         assert str(tmp_path) in repr(client)
+
+
+class Watched:
+    """A Keep client that notes what kind of data it is given."""
+
+    def __init__(self, keep: LocalKeep) -> None:
+        self.keep = keep
+        self.kinds: list[type] = []
+
+    def put(self, data: Any, **_: object) -> str:
+        """Store a block."""
+        self.kinds.append(type(data))
+        return self.keep.put(data)
+
+    def get(self, loc_s: str, num_retries: int | None = None) -> bytes:
+        """Fetch a block."""
+        return self.keep.get(loc_s, num_retries)
+
+
+class Ours(Watched):
+    """One that takes more than the official client."""
+
+    takes_views = LocalKeep.takes_views
+
+
+@pytest.mark.parametrize(("kind", "data"), [(Watched, bytes), (Ours, memoryview)])
+def test_only_clients_that_say_so_are_given_views(kind: type[Watched], data: type, tmp_path: Path) -> None:
+    keep = kind(LocalKeep(tmp_path))
+    collection = Collection(keep_client=keep)
+    collection.write_bytes("a", b"aaa")
+    with collection.open("large", "wb") as file:
+        file.write(bytes(KEEP_BLOCK_SIZE))
+    collection.flush()
+    assert collection.read_bytes("a") == b"aaa"
+    assert collection.read_bytes("large") == bytes(KEEP_BLOCK_SIZE)
+    assert set(keep.kinds) == {data}
+    collection.stop_threads()
 
 
 def test_the_locator_class_is_where_the_official_one_is() -> None:

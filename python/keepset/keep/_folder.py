@@ -67,7 +67,10 @@ class BlockFolder(ABC):
     Attributes:
         path: The folder.
         block_cache: As given.
+        takes_views: Says that `put` takes data that is not `bytes` without a copy.
     """
+
+    takes_views = True
 
     def __init__(self, path: str | os.PathLike[str], block_cache: KeepBlockCache | None = None) -> None:
         self.path = Path(path).absolute()
