@@ -1,7 +1,7 @@
-"""The file objects that `Collection.open` returns: real binary files, on which `io.TextIOWrapper` puts text.
+"""The file objects for reading that `Collection.open` returns: binary files, on which `io.TextIOWrapper` puts text.
 
 Reading goes through a small buffer that is filled ahead while reading is sequential, and that any write to the file
-makes void. A writer hands its bytes to the file at once; what becomes of them is the file's affair.
+makes void.
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ import io
 import operator
 import os
 import re
-import warnings
 import zlib
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
-
-from keepset._writing import plain_bytes
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Buffer as ReadableBuffer
 
     from keepset.arvfile import ArvadosFile
 
-__all__ = ["ArvadosFileReader", "ArvadosFileWriter", "FileLikeObjectBase"]
+__all__ = ["ArvadosFileReader", "FileLikeObjectBase"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -349,140 +346,3 @@ class ArvadosFileReader(FileLikeObjectBase):
     def decompressed_name(self) -> str:
         """Return the name without `.bz2` or `.gz`."""
         return _COMPRESSED.sub("", self.name)
-
-
-class ArvadosFileWriter(ArvadosFileReader):
-    """A binary file object for writing and reading.
-
-    Args:
-        arvadosfile: The file.
-        mode: A mode of `open` that writes.
-        num_retries: How often a fetch is tried again; None for the collection's number.
-    """
-
-    _is_closing = False
-    _is_dropped = False
-
-    def __init__(self, arvadosfile: ArvadosFile, mode: str, num_retries: int | None = None) -> None:
-        super().__init__(arvadosfile, mode, num_retries)
-        if mode[0] == "a" and mode != "ab+":  # what is opened to be read as well starts at the start, as in 3.2.1
-            self._position = arvadosfile.size()
-        arvadosfile.add_writer(self)
-
-    def writable(self) -> bool:
-        """Return that it can be written."""
-        return True
-
-    def write(self, data: ReadableBuffer | str, num_retries: int | None = None) -> int:
-        """Write bytes at the position; with mode `a`, at the end of the file.
-
-        Args:
-            data: The bytes, or a text to be written as UTF-8.
-            num_retries: For the sake of 3.2.1: uploads use the collection's number.
-
-        Returns:
-            The number of bytes written: all of them.
-
-        Raises:
-            KeepWriteError: An earlier upload failed; nothing has been written.
-            ValueError: The file is closed.
-        """
-        if self.closed:
-            raise ValueError("I/O operation on closed file")
-        plain, file = plain_bytes(data), self.arvadosfile
-        if self.mode[0] == "a":
-            file._write(None, plain)
-            self._position = file.size()
-            return len(plain)
-        # Another thread that writes with this object goes on behind; uploads must not be waited for under the lock.
-        with file._root._lock:
-            position = self._position
-            self._position = position + len(plain)
-        try:
-            file._write(position, plain)
-        except BaseException:
-            self._position = position
-            raise
-        return len(plain)
-
-    def writelines(self, seq: Iterable[Any], num_retries: int | None = None) -> None:
-        """Write one thing after the other.
-
-        Args:
-            seq: What `write` takes.
-            num_retries: For the sake of 3.2.1.
-        """
-        for data in seq:
-            self.write(data, num_retries)
-
-    @FileLikeObjectBase._before_close
-    def truncate(self, size: int | None = None) -> int:
-        """Make the file so long, and leave the position where it is.
-
-        Args:
-            size: In bytes; the position, if it is None.
-
-        Returns:
-            The size.
-
-        Raises:
-            OSError: The size is negative (`EINVAL`).
-            ValueError: The file is closed.
-        """
-        size = self._position if size is None else operator.index(size)
-        if size < 0:
-            raise OSError(errno.EINVAL, "the size must not be negative")
-        self.arvadosfile.truncate(size)
-        return size
-
-    def flush(self) -> None:
-        """Store what has been written, and wait for it.
-
-        A file that is being closed, and one that text is written to, is left to packing.
-
-        Raises:
-            KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
-            ValueError: The file is closed.
-        """
-        if self.closed:
-            raise ValueError("I/O operation on closed file")
-        if not self._is_closing and not self._is_wrapped:
-            self.arvadosfile._flush_for_now()
-
-    def close(self, flush: bool | None = None) -> None:
-        """End writing.
-
-        Args:
-            flush: Store the file's bytes now as its own block (True), pack them with those of other small files
-                (False), or do what `Collection.packing` says (None).
-
-        Raises:
-            KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
-        """
-        if self.closed:
-            return
-        self._is_closing = True
-        try:
-            if self._is_dropped:
-                self.arvadosfile._forget_writer(self)
-            else:
-                self.arvadosfile.remove_writer(self, flush)
-        finally:
-            super().close()
-
-    def _dealloc_warn(self, source: object) -> None:
-        """Warn of a file that was not closed. Its bytes wait for the collection to be saved.
-
-        `io.TextIOWrapper` calls this if it is dropped, before it writes the last of its text and closes this file.
-        """
-        del source
-        self._is_dropped = True
-        warnings.warn(f"{self.name!r} was dropped before it was closed", ResourceWarning, stacklevel=1)
-
-    def __del__(self) -> None:
-        """Close the file, if it was dropped, without storing anything."""
-        if not self.closed and not self._is_closing:
-            try:
-                self._dealloc_warn(self)
-            finally:
-                self.close()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._foreign import root_of
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
-from keepset._readers import ArvadosFileReader, ArvadosFileWriter, FileLikeObjectBase
+from keepset._readers import ArvadosFileReader, FileLikeObjectBase
+from keepset._writers import ArvadosFileWriter
 from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager, CellGone
 from keepset.locator import KeepLocator
