@@ -278,6 +278,20 @@ class TestInterruptions:
             collection.download(tmp_path / "copy", include="a", progress=stop)
         assert contents(tmp_path / "copy") == {}
 
+    def test_what_a_killed_process_leaves_of_small_files_is_gone_after_the_next(
+        self, collection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(source: str, target: str) -> None:
+            raise Interrupted
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            with pytest.raises(Interrupted):
+                collection.download(tmp_path / "copy", include="a")
+        assert len(hidden(tmp_path / "copy")) == 1
+        collection.download(tmp_path / "copy", include="a")
+        assert contents(tmp_path / "copy") == {"a": FILES["a"]}
+
     def test_two_at_once_do_not_write_to_one_file(self, collection: Any, tmp_path: Path) -> None:
         copy = tmp_path / "copy"
 

@@ -1,8 +1,8 @@
 """Files of a collection to the local disk.
 
 A file is written under another name in the directory that it belongs to, and renamed when it is whole. The other name
-of a large file says what is to be in it, so that a later download finds what an interrupted one has left, and goes on
-behind the part of it that proves to be right.
+says what is to be in it, so that a later download finds what an interrupted one has left, and goes on behind the part
+of it that proves to be right.
 """
 
 import os

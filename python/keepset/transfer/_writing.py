@@ -43,13 +43,12 @@ class Unfinished:
 
     def __enter__(self) -> "Unfinished":
         """Open it, or what is left of an earlier attempt."""
-        if self._size >= _WORTH_KEEPING:
-            parts = "".join(f"{locator.split('+')[0]} {offset} {length}\n" for locator, offset, length in self._plan)
-            key = hashlib.md5(parts.encode(), usedforsecurity=False).hexdigest()[:16]
-            self._descriptor = self._open(key)
-            if self._is_ours():
-                return self
-            os.close(self._descriptor)
+        parts = "".join(f"{locator.split('+')[0]} {offset} {length}\n" for locator, offset, length in self._plan)
+        key = hashlib.md5(parts.encode(), usedforsecurity=False).hexdigest()[:16]
+        self._descriptor = self._open(key)
+        if self._is_ours():
+            return self
+        os.close(self._descriptor)
         self._descriptor = self._open(secrets.token_hex(8), os.O_EXCL)
         return self
 
