@@ -4,8 +4,8 @@ Two trees are made in the temporary directory: 10 GiB in ten files, and 50,000 f
 Each command is a process of its own; the line that is printed for it has its seconds, and those that it took of the
 processors. `BENCH_SCALE` makes the trees smaller. It needs room for three copies of the larger one.
 
-`arv-get` reads a whole block again for each small file that it holds, which takes an hour for this tree; so it gets a
-tree of a hundredth, and the time is that of as many files.
+`arv-get` reads a whole block again for each small file that it holds, and for each MiB of a large one, which would take
+an hour for these trees; so all commands get two lesser ones as well: `few` files, and `short` ones of a block each.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import NamedTuple
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 BLOCK = 1 << 26
 LARGE_FILES = 10
+BLOCKS = 16
+"""So many are in a large file."""
 SMALL_FILES = 50_000
 FILES_IN_A_DIRECTORY = 500
 HUNDREDTH = 100
@@ -47,17 +49,16 @@ class Tree(NamedTuple):
     files: int
 
 
-def large(folder: Path) -> Tree:
+def large(folder: Path, name: str, blocks: int) -> Tree:
     """Makes a tree of large files, no two blocks of them the same."""
     folder.mkdir()
     base = bytearray(random.Random(0).randbytes(BLOCK))
-    blocks = max(round(16 * SCALE), 1)
     for number in range(LARGE_FILES):
         with (folder / f"{number}.bin").open("wb") as file:
             for block in range(blocks):
                 base[:8] = (number * blocks + block).to_bytes(8, "big")
                 file.write(base)
-    return Tree("large", folder, LARGE_FILES * blocks * BLOCK, LARGE_FILES)
+    return Tree(name, folder, LARGE_FILES * blocks * BLOCK, LARGE_FILES)
 
 
 def small(folder: Path, name: str, count: int) -> Tree:
@@ -120,7 +121,7 @@ def theirs(tree: Tree, folder: Path, *, gets: bool = True) -> None:
 
 
 def main() -> None:
-    """Measures both trees."""
+    """Measures all trees."""
     with tempfile.TemporaryDirectory(prefix="keepset-bench-") as name:
         folder = Path(name)
         tree = small(folder / "small", "small", max(round(SMALL_FILES * SCALE), HUNDREDTH))
@@ -130,10 +131,13 @@ def main() -> None:
         few = small(folder / "few", "few", tree.files // HUNDREDTH)
         ours(few, folder)
         theirs(few, folder)
-        tree = large(folder / "large")
+        tree = large(folder / "large", "large", max(round(BLOCKS * SCALE), 1))
         floor(tree, folder)
         ours(tree, folder)
-        theirs(tree, folder)
+        theirs(tree, folder, gets=False)
+        short = large(folder / "short", "short", 1)
+        ours(short, folder)
+        theirs(short, folder)
 
 
 if __name__ == "__main__":
