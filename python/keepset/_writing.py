@@ -131,8 +131,7 @@ class WrittenFile(Node):
                 return 0, self._make_room(min(len(part), BLOCK_SIZE))
             part = memoryview(part)[:room]
         if buffer is None:
-            start = 0
-            buffer = self._begin(part)
+            start, buffer = 0, self._begin(manager, part)
         else:
             end = manager.append(buffer, part)
             if end is None:
@@ -156,11 +155,10 @@ class WrittenFile(Node):
         if self._root._listeners:
             deliver([(self.parent, event, self.name, (self, self))])
 
-    def _begin(self, data: bytes | memoryview) -> Buffer:
+    def _begin(self, manager: BlockManager, data: bytes | memoryview) -> Buffer:
         """Begin the buffer that will be appended to."""
-        root = self._root
-        buffer = self._touch().buffer = root._my_block_manager().begin(data)
-        root._open_files[self._id] = self
+        buffer = self._touch().buffer = manager.begin(data)
+        self._root._open_files[self._id] = self
         return buffer
 
     def _make_room(self, size: int) -> Buffer | None:
@@ -214,12 +212,12 @@ class WrittenFile(Node):
         """Fill up with zeros. To be called under the lock."""
         gap = size - self.size()
         if self._fits_literally(gap):
-            buffer = self._state.buffer
+            manager, buffer = self._root._my_block_manager(), self._state.buffer
             if buffer is None and gap <= BLOCK_SIZE:
-                self._tree.write(self._id, self.size(), self._begin(bytes(gap)).cell, 0, gap)
+                self._tree.write(self._id, self.size(), self._begin(manager, bytes(gap)).cell, 0, gap)
                 return
             if buffer is not None and buffer.size + gap <= BLOCK_SIZE:
-                start = self._root._my_block_manager().append(buffer, bytes(gap))
+                start = manager.append(buffer, bytes(gap))
                 if start is not None:
                     self._tree.write(self._id, self.size(), buffer.cell, start, gap)
                     return
