@@ -11,7 +11,7 @@ from keepset._directory import Directory
 from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
-from keepset.locking import hold, hold_both, must_be_writable
+from keepset.locking import check_writable, hold, hold_both, must_be_writable
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -138,10 +138,9 @@ class RichCollectionBase(Directory):
         is_new = False
         if not writes:
             arvfile = self.find(path)
-        elif self._root.writable():
-            arvfile, is_new = self._find_or_make(path, False)
         else:
-            raise OSError(errno.EROFS, "the collection is read-only")
+            check_writable(self._root)
+            arvfile, is_new = self._find_or_make(path, False)
         if arvfile is None:
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
         if kind[0] == "x" and not is_new:
@@ -183,8 +182,7 @@ class RichCollectionBase(Directory):
 
     def __delitem__(self, p: str) -> None:
         """Remove a name, with all below it."""
-        if not self.writable():
-            raise OSError(errno.EROFS, "the collection is read-only")
+        check_writable(self)
         events: list[Event] = []
         with self.lock:
             found = self._tree.child(self._id, p)
@@ -225,6 +223,7 @@ class RichCollectionBase(Directory):
         self, source: str | Item, target_path: str, source_collection: Any, overwrite: bool, moves: bool
     ) -> None:
         """Do what `copy` and `rename` do."""
+        check_writable(self._root)
         origin: Any = self
         path = source if isinstance(source, str) else None
         if path is None or source_collection is not None:
@@ -277,7 +276,6 @@ class RichCollectionBase(Directory):
         for name, child, _ in children:
             self._root._put(origin, child, directory, name, overwrite, False, events)
 
-    @must_be_writable
     def copy(
         self,
         source: str | Item,
@@ -301,7 +299,6 @@ class RichCollectionBase(Directory):
         """
         self._transfer(source, target_path, source_collection, overwrite, False)
 
-    @must_be_writable
     def rename(
         self,
         source: str | Item,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer as ReadableBuffer
 
     from keepset.arvfile import ArvadosFile
+    from keepset.keep.base import Data
 
 __all__ = ["ArvadosFileReader", "FileLikeObjectBase"]
 
@@ -144,10 +145,10 @@ class ArvadosFileReader(FileLikeObjectBase):
         self._position = base + pos
         return self._position
 
-    def _get(self, offset: int, size: int, num_retries: int | None = None) -> bytes | memoryview:
+    def _get(self, offset: int, size: int, num_retries: int | None = None) -> Data:
         """Return bytes, fewer than asked for only at the end of the file."""
         start = offset - self._buffer_start
-        if self._buffer_version == self.arvadosfile._state.version and start >= 0 and start + size <= len(self._buffer):
+        if start >= 0 and start + size <= len(self._buffer) and self._buffer_version == self.arvadosfile._state.version:
             self._next = offset + size
             return self._buffer[start : start + size]
         segment = self._segment
@@ -158,11 +159,11 @@ class ArvadosFileReader(FileLikeObjectBase):
         if size >= _AHEAD or offset != self._next:
             if size < _AHEAD:
                 self._segment = self.arvadosfile._segment(offset, retries)
-            data = self.arvadosfile.readfrom(offset, size, retries, return_memoryview=size >= _AHEAD)
-            self._next = offset + len(data)
-            return data
+            found = self.arvadosfile._read(offset, size, retries)
+            self._next = offset + len(found)
+            return found
         version = self.arvadosfile._state.version
-        self._buffer = bytes(self.arvadosfile.readfrom(offset, _AHEAD, retries))
+        self._buffer = bytes(self.arvadosfile._read(offset, _AHEAD, retries))
         self._buffer_start, self._buffer_version = offset, version
         data = self._buffer[:size]
         self._next = offset + len(data)

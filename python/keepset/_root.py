@@ -75,7 +75,8 @@ class Root:
             handle = object.__new__(self._directory_class if is_directory else self._file_class)
             set_root(handle, self)  # type: ignore[arg-type]  # a root is a `Collection`
             set_id(handle, node)
-            self._hold(handle)
+            self._handles[node] = reference = Reference(handle, self._forget)
+            reference.node = node
         return handle
 
     def _collection(self, node: int) -> RichCollectionBase:
@@ -163,7 +164,8 @@ class Root:
             self._share(node)
             new = tree.copy_within(node, directory, name)
         else:
-            origin._lend_buffers(node, self)
+            if cells := origin._tree.cells_below(node):
+                origin._lend_buffers(cells, self)
             new = tree.copy_from(origin._tree, node, directory, name)
             if moves:
                 origin._remove(node, events)
@@ -188,14 +190,11 @@ class Root:
         if cells:
             self._my_block_manager().share(cells)
 
-    def _lend_buffers(self, node: int, to: Root) -> None:
-        """Let another collection refer to the bytes in memory of a file or directory of this one."""
-        cells = self._tree.cells_below(node)
-        if not cells:
-            return
+    def _lend_buffers(self, cells: list[int], to: Root) -> None:
+        """Let another collection refer to bytes in memory of this one."""
         manager, other = self._my_block_manager(), to._my_block_manager()
         if other is manager:
-            self._share(node)
+            manager.share(cells)
         else:
             other.adopt(manager.lend(cells))
 

@@ -18,7 +18,7 @@ from keepset._writers import ArvadosFileWriter
 from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager, CellGone
 from keepset.locator import KeepLocator
-from keepset.locking import NoopLock, hold_both, must_be_writable, synchronized
+from keepset.locking import NoopLock, hold, hold_both, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
 
 if TYPE_CHECKING:
@@ -177,7 +177,8 @@ class ArvadosFile(WrittenFile):
         event = TOK if self == other else MOD
         first, second = hold_both(self, other)
         try:
-            other._root._lend_buffers(other._id, self._root)
+            if cells := other._tree.cells_below(other._id):
+                other._root._lend_buffers(cells, self._root)
             plan = other._tree.read_plan(other._id, 0, other.size())
             self._truncate(0)
             for place, offset, length in plan:
@@ -275,26 +276,30 @@ class ArvadosFile(WrittenFile):
         Raises:
             KeepReadError: A block cannot be read.
         """
-        root = self._root
-        following: list[str] = []
-        with root._lock:
-            is_here = self._root is root
-            plan = root._tree.read_plan(self._id, offset, size) if size > 0 and is_here else []
-            manager = root._my_block_manager() if plan else None
-            if manager is not None and manager.reads_ahead:
-                following = root._my_read_ahead().following(root._tree, self._id, offset, plan)
-        if not is_here:  # it was moved to another collection while we waited
-            return self.readfrom(offset, size, num_retries, exact, return_memoryview)
-        data: Data = b""
-        try:
-            if manager is not None and len(plan) == 1 and not following:
-                data = manager.read(*plan[0], num_retries)
-            elif manager is not None:
-                parts = manager.read_all(plan, following, num_retries)
-                data = parts[0] if len(parts) == 1 else b"".join(parts)
-        except CellGone:
-            return self.readfrom(offset, size, num_retries, exact, return_memoryview)
+        data = self._read(offset, size, num_retries)
         return memoryview(data) if return_memoryview else bytes(data)
+
+    def _read(self, offset: int, size: int, num_retries: int | None) -> Data:
+        """Do what `readfrom` does; what is in one block may be returned as a view."""
+        following: list[str] = []
+        lock = hold(self)
+        try:
+            root = self._root
+            plan = root._tree.read_plan(self._id, offset, size) if size > 0 else []
+            if not plan:
+                return b""
+            manager = root._my_block_manager()
+            if manager.reads_ahead:
+                following = root._my_read_ahead().following(root._tree, self._id, offset, plan)
+        finally:
+            lock.release()
+        try:
+            if len(plan) == 1 and not following:
+                return manager.read(*plan[0], num_retries)
+            parts = manager.read_all(plan, following, num_retries)
+        except CellGone:
+            return self._read(offset, size, num_retries)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def split(path: str) -> tuple[str, str]:

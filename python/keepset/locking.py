@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from keepset._node import Node
 
-__all__ = ["Lock", "NoopLock", "hold", "hold_both", "must_be_writable", "synchronized"]
+__all__ = ["Lock", "NoopLock", "check_writable", "hold", "hold_both", "must_be_writable", "synchronized"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -140,6 +140,19 @@ def synchronized(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate
     return locked
 
 
+def check_writable(item: _Writable) -> None:
+    """Refuse to change what cannot be written.
+
+    Args:
+        item: What is to be changed.
+
+    Raises:
+        OSError: The collection is read-only (`EROFS`).
+    """
+    if not item.writable():
+        raise OSError(errno.EROFS, "the collection is read-only")
+
+
 def must_be_writable(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
     """Make a method refuse to run on what cannot be written.
 
@@ -152,8 +165,7 @@ def must_be_writable(method: Callable[Concatenate[W, P], T]) -> Callable[Concate
 
     @functools.wraps(method)
     def checked(self: W, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if not self.writable():
-            raise OSError(errno.EROFS, "the collection is read-only")
+        check_writable(self)
         return method(self, *args, **kwargs)
 
     return checked
