@@ -396,3 +396,16 @@ def test_bytes_are_found_while_they_are_packed(make: Maker, monkeypatch: pytest.
 
     monkeypatch.setattr(Buffer, "read", packing_first)
     assert collection["f"].readfrom(0, 5, 0) == b"bytes"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_what_was_written_is_not_the_callers_to_change(kind: Any, make: Maker) -> None:
+    """A `bytes` is kept as it is; what can change is copied."""
+    source = bytearray(b"first")
+    made = make()
+    with made.open("f", "wb") as file:
+        file.write(kind(source))
+        source[:] = b"later"
+        assert made.read_bytes("f") == b"first"
+        file.write(b" and more")
+    assert made.read_bytes("f") == b"first and more"

@@ -212,3 +212,26 @@ impl<I: Id, T> IndexMut<I> for IndexVec<I, T> {
         &mut self.items[id.index()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_was_put_in_and_kept() {
+        let mut set = IdSet::default();
+        let ids: Vec<NodeId> = [0, 1, 63, 64, 200].map(NodeId::from_raw).into();
+        for id in &ids {
+            assert!(set.insert(*id));
+            assert!(!set.insert(*id));
+        }
+        let members = |set: &IdSet<NodeId>| -> Vec<NodeId> {
+            (0..300).map(NodeId::from_raw).filter(|id| set.contains(*id)).collect()
+        };
+        assert_eq!(members(&set), ids);
+        set.retain(|id| id.raw() % 2 == 0);
+        assert_eq!(members(&set), [0, 64, 200].map(NodeId::from_raw));
+        set.clear();
+        assert!(members(&set).is_empty());
+    }
+}
