@@ -185,7 +185,12 @@ class ArvadosFileReader(FileLikeObjectBase):
         """
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        data = self._get(self._position, _ALL if size is None or size < 0 else size, num_retries)
+        if size is None or size < 0:
+            retries = self.num_retries if num_retries is None else num_retries
+            rest = self.arvadosfile.readfrom(self._position, _ALL, retries, True, return_memoryview)
+            self._position = self._next = self._position + len(rest)
+            return rest
+        data = self._get(self._position, size, num_retries)
         self._position += len(data)
         if return_memoryview:
             return memoryview(data)
