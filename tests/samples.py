@@ -27,6 +27,9 @@ DATA = [b"aaa", b"bbb", b"ccccc", b"x", b"0123456789", b"foo", b""]
 BLOCKS = {locator(data): data for data in DATA}
 """What the blocks hold, by bare locator."""
 
+TREE = f". {A} {B} 0:3:a 3:3:b\n./d {C} 0:5:c\n./d/e {A} 0:3:f\n"
+"""A manifest with files in three directories."""
+
 SIGNATURE = "+A" + "0123456789abcdef" * 2 + "01234567@"
 """A local signature, but for its eight digits of time."""
 

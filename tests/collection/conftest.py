@@ -7,6 +7,7 @@ import pytest
 
 from keepset.collection import Collection
 from memory_keep import MemoryKeep
+from samples import DATA
 
 
 class Maker(Protocol):
@@ -19,6 +20,12 @@ class Maker(Protocol):
 def keep() -> MemoryKeep:
     """The Keep of the test."""
     return MemoryKeep()
+
+
+@pytest.fixture
+def stored(keep: MemoryKeep) -> None:
+    """The blocks of the samples are in the Keep of the test."""
+    keep.blocks.update(MemoryKeep(DATA).blocks)
 
 
 @pytest.fixture

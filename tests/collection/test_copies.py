@@ -11,7 +11,7 @@ import pytest
 import keepset
 from contents import folder
 from keepset.collection import Collection, CollectionReader
-from samples import DATA, A, B, locator
+from samples import A, B, locator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +50,10 @@ def test_l19_a_pickled_collection_keeps_its_record(tmp_path: Path) -> None:
         assert loaded.portable_data_hash() == collection.portable_data_hash()
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-def test_l19_a_copy_goes_its_own_way(make_copy: Callable[[Any], Any], make: Maker, keep: MemoryKeep) -> None:
+def test_l19_a_copy_goes_its_own_way(make_copy: Callable[[Any], Any], make: Maker) -> None:
     """L19: `copy.deepcopy` failed likewise."""
-    for data in DATA:
-        keep.put(data)
     collection = make(f". {A} {B} 0:6:f\n./d {B} 0:3:g\n")
     collection.write_bytes("pending", b"pending")
     other = make_copy(collection)

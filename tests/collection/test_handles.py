@@ -10,19 +10,13 @@ import pytest
 
 from contents import folder
 from keepset.collection import Collection, Subcollection
-from samples import DATA, A, B, C
+from samples import TREE, A, B
 
 if TYPE_CHECKING:
     from collection.conftest import Maker
     from memory_keep import MemoryKeep
 
-TREE = f". {A} {B} 0:3:a 3:3:b\n./d {C} 0:5:c\n./d/e {A} 0:3:f\n"
-
-
-@pytest.fixture(autouse=True)
-def stored(keep: MemoryKeep) -> None:
-    for data in DATA:
-        keep.put(data)
+pytestmark = pytest.mark.usefixtures("stored")
 
 
 def test_one_object_for_one_node(make: Maker) -> None:

@@ -10,19 +10,12 @@ import pytest
 from contents import files, folder, in_order
 from keepset import Manifest, errors
 from keepset.collection import COLLECTION, FILE, Collection, CollectionReader, Subcollection
-from samples import DATA, A, B, C, E
+from samples import TREE, A, B, C, E
 
 if TYPE_CHECKING:
     from collection.conftest import Maker
-    from memory_keep import MemoryKeep
 
-TREE = f". {A} {B} 0:3:a 3:3:b\n./d {C} 0:5:c\n./d/e {A} 0:3:f\n"
-
-
-@pytest.fixture(autouse=True)
-def stored(keep: MemoryKeep) -> None:
-    for data in DATA:
-        keep.put(data)
+pytestmark = pytest.mark.usefixtures("stored")
 
 
 # Copying.

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gate import PATIENCE, Gate
 from keepset import Manifest
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter
 from keepset.blocks import BlockManager, Buffer
 from keepset.ranges import Range
-from samples import DATA, A, B, C, E, locator
+from samples import A, B, C, E, locator
 from small_blocks import small_blocks
 
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ both = pytest.mark.parametrize("packing", [True, False], ids=["packing", "not pa
 FULL = 1 << 26
 
 
-@pytest.fixture(autouse=True)
-def stored(keep: MemoryKeep) -> None:
-    for data in DATA:
-        keep.put(data)
-    keep.puts.clear()
+pytestmark = pytest.mark.usefixtures("stored")
 
 
 # Reading.
@@ -156,22 +153,14 @@ def test_h29_the_block_of_zeros_is_stored_while_others_go_on(make: Maker, keep: 
         collection = make()
         collection.write_bytes("other", b"other")
         file = collection.open("f", "wb")
-        waiting, go_on = threading.Event(), threading.Event()
-
-        def wait(data: bytes) -> None:
-            waiting.set()
-            assert go_on.wait(timeout=30)
-
-        keep.before_put = wait
         thread = threading.Thread(target=file.truncate, args=(1 << 18,))
-        thread.start()
-        try:
-            assert waiting.wait(timeout=30)
+        with Gate() as gate:
+            keep.before_put = gate.pass_through
+            thread.start()
+            gate.await_somebody()
             assert collection.read_bytes("other") == b"other"
             collection.rename("other", "renamed")
-        finally:
-            go_on.set()
-            thread.join(timeout=30)
+        thread.join(PATIENCE)
         assert file.size() == 1 << 18
         file.close()
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gate import PATIENCE, Gate
 from keepset import errors
 from keepset.collection import Collection
 from keepset.keep import KeepBlockCache
 from keepset.keep.flat import FlatKeep
 from keepset.keep.local import LocalKeep
 from samples import A, B, locator
-
-PATIENCE = 30
 
 
 class Source:
@@ -72,22 +71,21 @@ def test_a_block_that_is_too_large_is_given_and_not_kept() -> None:
 
 def test_readers_of_one_block_share_a_fetch() -> None:
     cache = KeepBlockCache()
-    begun, gate = threading.Event(), threading.Event()
+    gate = Gate()
     fetches: list[bytes] = []
     found: list[bytes] = []
 
     def fetch() -> bytes:
-        begun.set()
-        assert gate.wait(PATIENCE)
+        gate.pass_through()
         fetches.append(b"aaa")
         return fetches[-1]
 
     readers = [threading.Thread(target=lambda: found.append(cache.block(A, fetch))) for _ in range(5)]
     for reader in readers:
         reader.start()
-    assert begun.wait(PATIENCE)
+    gate.await_somebody()
     assert cache.block(B, lambda: b"bbb") == b"bbb"  # who wants another one does not wait
-    gate.set()
+    gate.open()
     for reader in readers:
         reader.join(PATIENCE)
     assert found == [b"aaa"] * 5
@@ -96,11 +94,10 @@ def test_readers_of_one_block_share_a_fetch() -> None:
 
 def test_h56_an_error_is_for_one_reader_and_the_others_try_again() -> None:
     cache = KeepBlockCache()
-    begun, gate = threading.Event(), threading.Event()
+    gate = Gate()
 
     def fail() -> bytes:
-        begun.set()
-        assert gate.wait(PATIENCE)
+        gate.pass_through()
         raise errors.KeepReadError("not now")
 
     def first() -> None:
@@ -112,11 +109,11 @@ def test_h56_an_error_is_for_one_reader_and_the_others_try_again() -> None:
     found: list[bytes] = []
     threads = [threading.Thread(target=first)]
     threads[0].start()
-    assert begun.wait(PATIENCE)
+    gate.await_somebody()
     threads += [threading.Thread(target=lambda: found.append(cache.block(A, lambda: b"aaa"))) for _ in range(3)]
     for thread in threads[1:]:
         thread.start()
-    gate.set()
+    gate.open()
     for thread in threads:
         thread.join(PATIENCE)
     assert told.is_set()
@@ -126,21 +123,20 @@ def test_h56_an_error_is_for_one_reader_and_the_others_try_again() -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_wait_for_a_thread_that_it_has_not() -> None:
     cache = KeepBlockCache()
-    begun, gate = threading.Event(), threading.Event()
+    gate = Gate()
 
     def fetch() -> bytes:
-        begun.set()
-        assert gate.wait(PATIENCE)
+        gate.pass_through()
         return b"aaa"
 
     reader = threading.Thread(target=lambda: cache.block(A, fetch))
     reader.start()
-    assert begun.wait(PATIENCE)
+    gate.await_somebody()
     child = os.fork()
     if child == 0:
         os._exit(cache.block(A, lambda: b"aaa") != b"aaa")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    gate.set()
+    gate.open()
     reader.join(PATIENCE)
     assert cache.get(A) == b"aaa"
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keepset
+from gate import PATIENCE, Gate
 from keepset import errors
 from keepset.collection import Collection
 from memory_keep import MemoryKeep, random_delays
@@ -199,25 +200,17 @@ def test_a_read_does_not_wait_for_an_upload() -> None:
     keep = MemoryKeep()
     collection = Collection(keep_client=keep)
     collection.write_bytes("f", b"data")
-    started, go_on = threading.Event(), threading.Event()
-
-    def wait(data: bytes) -> None:
-        started.set()
-        assert go_on.wait(timeout=30)
-
-    keep.before_put = wait
     saving = threading.Thread(target=collection.manifest_text)
-    saving.start()
-    try:
-        assert started.wait(timeout=30)
+    with Gate() as gate:
+        keep.before_put = gate.pass_through
+        saving.start()
+        gate.await_somebody()
         assert collection.read_bytes("f") == b"data"
         with collection.open("f", "ab") as file:
             file.write(b" and more")
         collection.rename("f", "g")
         assert collection.read_bytes("g") == b"data and more"
-    finally:
-        go_on.set()
-        saving.join(timeout=30)
+    saving.join(PATIENCE)
     # What came meanwhile is simply not yet saved.
     assert not collection.committed()
     assert Collection(collection.manifest_text(), keep_client=keep).read_bytes("g") == b"data and more"
@@ -299,22 +292,14 @@ def test_nobody_waits_for_the_uploads_of_a_writer() -> None:
     with small_blocks(100):
         collection = Collection(keep_client=keep, put_threads=1)
         collection.write_bytes("f", b"data")
-        started, go_on = threading.Event(), threading.Event()
-
-        def wait(data: bytes) -> None:
-            started.set()
-            assert go_on.wait(timeout=30)
-
-        keep.before_put = wait
         # More than the pool takes: the writer waits.
         writing = threading.Thread(target=collection.write_bytes, args=("g", bytes(1000)))
-        writing.start()
-        try:
-            assert started.wait(timeout=30)
+        with Gate() as gate:
+            keep.before_put = gate.pass_through
+            writing.start()
+            gate.await_somebody()
             assert collection.read_bytes("f") == b"data"
             collection.rename("f", "h")
-        finally:
-            go_on.set()
-            writing.join(timeout=30)
+        writing.join(PATIENCE)
         assert collection.read_bytes("g") == bytes(1000)
         collection.manifest_text()
