@@ -21,9 +21,6 @@ class _BorrowedKeep:
         data: Data = self._parent._my_block_manager().get_block_contents(loc_s, num_retries=num_retries)
         return data
 
-    def block_prefetch(self, locator: str, /) -> None:
-        self._parent._my_block_manager().block_prefetch(locator)
-
 
 def root_of(parent: Any) -> Collection:
     """Return the root collection of a parent; one of its own for a parent that is not ours.

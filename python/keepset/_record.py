@@ -313,13 +313,17 @@ class Record:
     def _remote_blocks(self, node: int) -> bool:
         if self._has_remote_blocks is not None:
             return self._has_remote_blocks
-        return bool(remote_locators(self._manifest_of(self._settled(), node, only_committed=True).text))
+        return bool(remote_locators(self._settled_text(node)))
+
+    def _settled_text(self, node: int) -> str:
+        """Return the manifest of what is stored, the locators of which say where it is."""
+        return self._manifest_of(self._settled(), node, only_committed=True).text
 
     def _bring_home(self) -> None:
         """Have Keep fetch the blocks that another cluster has signed, and take the signatures of this one for them."""
         if self._has_remote_blocks is False:
             return
-        text = self._manifest_of(self._settled(), ROOT, only_committed=True).text
+        text = self._settled_text(ROOT)
         signed = {block: self._my_keep().refresh_signature(old) for block, old in remote_locators(text).items()}
         with self._lock:
             # The signature belongs to the block, whichever file names it: here, one that is in no directory.

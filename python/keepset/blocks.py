@@ -66,7 +66,7 @@ class BlockManager:
         self.copies = copies
         self.put_threads = put_threads or self.DEFAULT_PUT_THREADS
         self.num_retries = num_retries
-        self.storage_classes = storage_classes_func or (list)
+        self.storage_classes = storage_classes_func or list
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
         self._packer = Packer()

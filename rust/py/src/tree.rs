@@ -466,5 +466,3 @@ impl PyTree {
         enter(py, tree.node_count() * 64, || keepset_core::tree::diff::is_same_node(&tree, node, &other, other_node))
     }
 }
-
-impl PyTree {}
