@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
+
+from keepset._core import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,18 +22,18 @@ PACKED_SIZE = BLOCK_SIZE // 2
 _cells = itertools.count(1)
 
 
-class Place(NamedTuple):
-    """Where the bytes of a buffer are stored: a locator, and the offset in its block."""
-
-    locator: str
-    offset: int
+Place: TypeAlias = tuple[str, int]
+"""Where the bytes of a buffer are stored: a locator, and where they start in its block."""
 
 
 class Buffer:
     """Bytes in memory, to which bytes are appended until they are stored."""
 
-    place: Place | None = None
-    pack: tuple[Buffer, int] | None = None
+    # Of the block that has these bytes alone, once it is stored.
+    locator: str | None = None
+    # The buffer that the bytes were copied into together with others, and where they start there.
+    pack: Buffer | None = None
+    start = 0
     future: futures.Future[None] | None = None
     error: Exception | None = None
     # Not all of the bytes may be in use: some may have been written over, or cut off.
@@ -53,12 +55,11 @@ class Buffer:
     def twin(self) -> Buffer:
         """Return a buffer of the same cell and bytes for another block manager. Both are sealed."""
         self.is_sealed = True
-        twin = Buffer(None if self.place else self.data, self.cell)
+        twin = Buffer(None if self.locator else self.data, self.cell)
         twin.is_sealed = True
-        twin.place = self.place
+        twin.locator = self.locator
         if self.pack is not None:
-            pack, offset = self.pack
-            twin.pack = (pack.twin(), offset)
+            twin.pack, twin.start = self.pack.twin(), self.start
         return twin
 
     @property
@@ -66,21 +67,21 @@ class Buffer:
         """The number of bytes in memory."""
         return len(self.data) if self.data else 0
 
-    def where(self) -> Place | None:
+    def place(self) -> Place | None:
         """Return where the bytes are stored, or None if they are not yet."""
-        if self.pack is not None and self.pack[0].place is not None:
-            return Place(self.pack[0].place.locator, self.pack[1])
-        return self.place
+        pack = self.pack
+        if pack is not None and pack.locator is not None:
+            return pack.locator, self.start
+        return None if self.locator is None else (self.locator, 0)
 
-    def is_stored(self) -> bool:
-        """Return whether the bytes are stored."""
-        return self.place is not None or (self.pack is not None and self.pack[0].place is not None)
+    def is_pending(self) -> bool:
+        """Return whether there are bytes here that are neither stored nor packed."""
+        return self.locator is None and self.pack is None and bool(self.data)
 
     def read(self, start: int, length: int) -> bytes | None:
         """Return bytes, or None if they are not in memory any more."""
         if self.pack is not None:
-            pack, offset = self.pack
-            return pack.read(offset + start, length)
+            return self.pack.read(self.start + start, length)
         data = self.data
         return None if data is None else bytes(data[start : start + length])
 
@@ -103,14 +104,21 @@ class Packer:
         self._waiting: dict[int, Buffer] = {}
         self.size = 0
 
-    def __contains__(self, buffer: Buffer) -> bool:
-        """Return whether a buffer waits."""
-        return buffer.cell in self._waiting
+    def add(self, buffer: Buffer) -> bool:
+        """Seal a buffer and put it behind the others, unless it waits already.
 
-    def add(self, buffer: Buffer) -> None:
-        """Put a buffer behind the others."""
+        Returns:
+            Whether it waits now. It does not if all that waits would be more than a block.
+        """
+        if buffer.cell in self._waiting:
+            return True
+        size = self.size + len(buffer.data or b"")
+        if size > BLOCK_SIZE:
+            return False
+        buffer.is_sealed = True
         self._waiting[buffer.cell] = buffer
-        self.size += buffer.size
+        self.size = size
+        return True
 
     def forget(self, buffer: Buffer) -> None:
         """Take a buffer out, if it waits."""
@@ -137,7 +145,7 @@ class Packer:
             locator = block_locator(group)
             offset = 0
             for buffer in group:
-                places[buffer.cell] = Place(locator, offset)
+                places[buffer.cell] = (locator, offset)
                 offset += buffer.size
         return places
 
@@ -148,13 +156,11 @@ class Packer:
             if len(group) == 1:
                 packs += group
                 continue
-            pack = Buffer(b"".join([buffer.data or b"" for buffer in group]))
+            parts = [buffer.data or b"" for buffer in group]
+            pack = Buffer(join(parts, sum(map(len, parts))))
             pack.is_sealed = True
-            offset = 0
-            for buffer in group:
-                buffer.pack, size = (pack, offset), buffer.size
-                buffer.data = None
-                offset += size
+            for buffer, start in zip(group, itertools.accumulate(map(len, parts), initial=0), strict=False):
+                buffer.pack, buffer.start, buffer.data = pack, start, None
             packs.append(pack)
         self._waiting.clear()
         self.size = 0

@@ -53,28 +53,34 @@ class RichCollectionBase(Directory):
             raise errors.ArgumentError(f"create_type is FILE or COLLECTION, not {create_type!r}")
         return self._find_or_make(path, create_type == COLLECTION)[0]
 
-    def _find_or_make(self, path: str, wants_directory: bool) -> tuple[Any, bool]:
-        """Do what `find_or_create` does. Returns the file or subcollection, and whether it is new."""
-        events: list[Event] = []
+    def _find_or_make(self, path: str, wants_directory: bool, events: list[Event] | None = None) -> tuple[Any, bool]:
+        """Do what `find_or_create` does.
+
+        Args:
+            path: From here.
+            wants_directory: What to make.
+            events: Takes the events, if somebody else is to tell them.
+
+        Returns:
+            The file or subcollection, and whether it is new.
+        """
+        told: list[Event] = []
         lock = hold(self)
         try:
-            found = self._find_or_make_held(path, wants_directory, events)
-        finally:
-            lock.release()
-        if events:
-            deliver(events)
-        return found
-
-    def _find_or_make_held(self, path: str, wants_directory: bool, events: list[Event]) -> tuple[Any, bool]:
-        """Do what `find_or_create` does, under the lock, but for telling the events."""
-        root = self._root
-        try:
+            root = self._root
             node, is_directory, made = root._tree.make(self._id, path, wants_directory)
+            if root._listeners:
+                told = [self._added(new) for new in made]
+            found = root._handle(node, is_directory)
         except errors.PathNotADirectoryError:  # to users of 3.2.1 the class itself is an answer
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from None
-        if root._listeners:
-            events += [self._added(new) for new in made]
-        return root._handle(node, is_directory), bool(made)
+        finally:
+            lock.release()
+        if events is not None:
+            events += told
+        elif told:
+            deliver(told)
+        return found, bool(made)
 
     def _added(self, node: int) -> Event:
         tree, handle = self._root._tree, self._root._handle
@@ -97,7 +103,7 @@ class RichCollectionBase(Directory):
         try:
             if self.find(path) is not None:
                 raise FileExistsError(errno.EEXIST, "the name exists", path)
-            directory, _ = self._find_or_make_held(path, True, events)
+            directory, _ = self._find_or_make(path, True, events)
         finally:
             lock.release()
         deliver(events)
@@ -139,7 +145,8 @@ class RichCollectionBase(Directory):
         if not writes:
             arvfile = self.find(path)
         else:
-            check_writable(self._root)
+            if not self._root.writable():
+                check_writable(self)
             arvfile, is_new = self._find_or_make(path, False)
         if arvfile is None:
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
@@ -255,7 +262,7 @@ class RichCollectionBase(Directory):
             raise errors.ArgumentError("the target path has no name, and the source is an object: say how to call it")
         target: Any = self
         if path:
-            target = self._find_or_make_held(path, True, events)[0] if makes else self.find(path)
+            target = self._find_or_make(path, True, events)[0] if makes else self.find(path)
         if target is None:
             raise FileNotFoundError(errno.ENOENT, "no such directory", path)
         if not isinstance(target, RichCollectionBase):

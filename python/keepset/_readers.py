@@ -46,15 +46,36 @@ class FileLikeObjectBase(io.BufferedIOBase):
     """
 
     mode: str
+    _is_closed = False
 
     def __init__(self, name: str, mode: str) -> None:
         self._name = name
         self.mode = mode
 
+    # In place of those of `io.IOBase`, which take twice as long: small files are opened and closed by the million.
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file has been closed."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Close the file. Other calls than this one raise `ValueError` from now on."""
+        self._is_closed = True
+
     @property
     def name(self) -> str:
         """The name of the file in its collection."""
         return self._name
+
+    def flush(self) -> None:
+        """Do nothing, unless the file can be written.
+
+        Raises:
+            ValueError: The file is closed.
+        """
+        if self._is_closed:
+            raise ValueError("I/O operation on closed file")
 
     @staticmethod
     def _before_close(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
@@ -62,7 +83,7 @@ class FileLikeObjectBase(io.BufferedIOBase):
 
         @functools.wraps(method)
         def checked(self: F, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            if self.closed:
+            if self._is_closed:
                 raise ValueError("I/O operation on closed file")
             return method(self, *args, **kwargs)
 
@@ -116,7 +137,7 @@ class ArvadosFileReader(FileLikeObjectBase):
 
     def tell(self) -> int:
         """Return the position, in bytes."""
-        if self.closed:
+        if self._is_closed:
             raise ValueError("I/O operation on closed file")
         return self._position
 
@@ -183,7 +204,7 @@ class ArvadosFileReader(FileLikeObjectBase):
             KeepReadError: A block cannot be read.
             ValueError: The file is closed.
         """
-        if self.closed:
+        if self._is_closed:
             raise ValueError("I/O operation on closed file")
         if size is None or size < 0:
             retries = self.num_retries if num_retries is None else num_retries

@@ -220,11 +220,15 @@ class Record:
             snapshot = self._tree.clone()
         cells = snapshot.pending_cells()
         manager.commit_all()
-        while not manager.has_stored(cells):  # meanwhile some have been put back, to be packed
+        while (settlements := manager.settlements(cells)) is None:  # meanwhile some have been put back, to be packed
             manager.commit_all()
-        settlements = manager.settlements(cells)
         with self._lock:
-            self._tree.settle(settlements)
+            if not self._tree.is_clone_of(snapshot):
+                self._tree.settle(settlements)
+            else:  # which is usual, and spares copying the tree
+                del snapshot
+                self._tree.settle(settlements)
+                return self._tree.clone()
         snapshot.settle(settlements)
         return snapshot
 
@@ -239,12 +243,12 @@ class Record:
 
     def _release_dead(self, manager: BlockManager) -> None:
         """Forget bytes of files that were removed and that nobody holds."""
-        used = set(self._tree.cells_below(ROOT))
-        for node in list(self._handles):
+        unused = set(self._tree.pending_cells()).difference(self._tree.cells_below(ROOT))
+        for node in list(self._handles) if unused else ():
             if not self._tree.is_attached(node):
-                used.update(self._tree.cells_below(node))
-        for cell in self._tree.pending_cells():
-            buffer = manager.find(cell) if cell not in used else None
+                unused.difference_update(self._tree.cells_below(node))
+        for cell in unused:
+            buffer = manager.find(cell)
             if buffer is not None and not buffer.is_shared:
                 manager.release(buffer)
 

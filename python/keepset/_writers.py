@@ -29,14 +29,17 @@ class ArvadosFileWriter(ArvadosFileReader):
         num_retries: How often a fetch is tried again; None for the collection's number.
     """
 
-    _is_closing = False
     _is_dropped = False
 
     def __init__(self, arvadosfile: ArvadosFile, mode: str, num_retries: int | None = None) -> None:
-        super().__init__(arvadosfile, mode, num_retries)
+        # What the base class does, since small files are opened by the million.
+        self._name = arvadosfile._root._tree.name(arvadosfile._id)
+        self.mode = mode
+        self.arvadosfile = arvadosfile
+        self.num_retries = num_retries
         if mode[0] == "a" and mode != "ab+":  # what is opened to be read as well starts at the start, as in 3.2.1
             self._position = arvadosfile.size()
-        arvadosfile.add_writer(self)
+        arvadosfile._touch().writers.add(id(self))
 
     def writable(self) -> bool:
         """Return that it can be written."""
@@ -56,19 +59,17 @@ class ArvadosFileWriter(ArvadosFileReader):
             KeepWriteError: An earlier upload failed; nothing has been written.
             ValueError: The file is closed.
         """
-        if self.closed:
+        if self._is_closed:
             raise ValueError("I/O operation on closed file")
-        plain, file = plain_bytes(data), self.arvadosfile
+        plain = data if isinstance(data, bytes) else plain_bytes(data)
+        file = self.arvadosfile
         if self.mode[0] == "a":
             file._write(None, plain)
             self._position = file.size()
             return len(plain)
-        # Another thread that writes with this object goes on behind; uploads must not be waited for under the lock.
-        with file._root._lock:
-            position = self._position
-            self._position = position + len(plain)
+        position = self._position
         try:
-            file._write(position, plain)
+            file._write(position, plain, self)
         except BaseException:
             self._position = position
             raise
@@ -107,15 +108,15 @@ class ArvadosFileWriter(ArvadosFileReader):
     def flush(self) -> None:
         """Store what has been written, and wait for it.
 
-        A file that is being closed, and one that text is written to, is left to packing.
+        A file that text is written to is left to packing.
 
         Raises:
             KeepWriteError: It could not be stored. The bytes are kept, and saving tries again.
             ValueError: The file is closed.
         """
-        if self.closed:
+        if self._is_closed:
             raise ValueError("I/O operation on closed file")
-        if not self._is_closing and not self._is_wrapped:
+        if not self._is_wrapped:
             self.arvadosfile._flush_for_now()
 
     def close(self, flush: bool | None = None) -> None:
@@ -128,16 +129,15 @@ class ArvadosFileWriter(ArvadosFileReader):
         Raises:
             KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
         """
-        if self.closed:
+        if self._is_closed:
             return
-        self._is_closing = True
         try:
             if self._is_dropped:
                 self.arvadosfile._forget_writer(self)
             else:
                 self.arvadosfile.remove_writer(self, flush)
         finally:
-            super().close()
+            self._is_closed = True
 
     def _dealloc_warn(self, source: object) -> None:
         """Warn of a file that was not closed. Its bytes wait for the collection to be saved.
@@ -150,7 +150,7 @@ class ArvadosFileWriter(ArvadosFileReader):
 
     def __del__(self) -> None:
         """Close the file, if it was dropped, without storing anything."""
-        if not self.closed and not self._is_closing:
+        if not self._is_closed:
             try:
                 self._dealloc_warn(self)
             finally:

@@ -11,6 +11,7 @@ from keepset.locking import hold, must_be_writable
 
 if TYPE_CHECKING:
     from keepset._edits import RichCollectionBase
+    from keepset._writers import ArvadosFileWriter
     from keepset.blocks import BlockManager, Buffer
 
 __all__ = ["WritingState", "WrittenFile", "plain_bytes"]
@@ -78,10 +79,18 @@ class WrittenFile(Node):
         self._write(offset, plain)
         return len(plain)
 
-    def _write(self, offset: int | None, rest: bytes | memoryview) -> None:
-        """Write bytes, at the end of the file if there is no offset. The collection is known to be writable."""
-        manager = self._root._my_block_manager()
-        manager.report()
+    def _write(self, offset: int | None, rest: bytes | memoryview, writer: ArvadosFileWriter | None = None) -> None:
+        """Write bytes. The collection is known to be writable.
+
+        Args:
+            offset: Where to start; at the end of the file, if it is None.
+            rest: The bytes.
+            writer: A file object whose position to write at instead, and to move.
+        """
+        root = self._root
+        manager = root._block_manager or root._my_block_manager()
+        if manager.uploads.failed:
+            manager.report()
         left = len(rest)
         if not left:
             return
@@ -92,7 +101,12 @@ class WrittenFile(Node):
             # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
             lock = hold(self)
             try:
-                manager = self._root._my_block_manager()
+                root = self._root  # it may be another one now
+                manager = root._block_manager or root._my_block_manager()
+                if writer is not None:  # another thread that writes with it goes on behind
+                    offset = writer._position
+                    writer._position = offset + left
+                    writer = None
                 while left and len(full) < 2:
                     written, sealed = self._write_some(manager, offset, rest)
                     left -= written
@@ -106,7 +120,8 @@ class WrittenFile(Node):
                 lock.release()
             for buffer in full:
                 manager.upload(buffer)
-        self._tell(WRITE)
+        if root._listeners:
+            self._tell(WRITE)
 
     def _write_some(
         self, manager: BlockManager, offset: int | None, part: bytes | memoryview
@@ -123,43 +138,42 @@ class WrittenFile(Node):
             offset = size
         elif offset > size:
             self._extend(offset)
-        state = self._touch()
+        state = self._state
+        if state is _UNTOUCHED:
+            state = self._touch()
         buffer = state.buffer
-        room = BLOCK_SIZE if buffer is None else BLOCK_SIZE - buffer.size
-        if len(part) > room:
-            if room < BLOCK_SIZE:
-                return 0, self._make_room(min(len(part), BLOCK_SIZE))
-            part = memoryview(part)[:room]
+        length = len(part)
         if buffer is None:
-            start, buffer = 0, self._begin(manager, part)
+            room, start = BLOCK_SIZE, 0
+            if length > room:
+                part, length = memoryview(part)[:room], room
+            state.buffer = buffer = manager.begin(part)
+            root._open_files[self._id] = self
         else:
+            room = BLOCK_SIZE - buffer.size
+            if length > room:
+                return 0, self._make_room(min(length, BLOCK_SIZE))
             end = manager.append(buffer, part)
             if end is None:
                 state.buffer = None
                 return 0, None
             start = end
-        if tree.write(self._id, offset, buffer.cell, start, len(part)):
+        if tree.write(self._id, offset, buffer.cell, start, length):
             buffer.is_overwritten = True
         state.version += 1
-        return len(part), self._seal() if len(part) == room else None
+        return length, self._seal() if length == room else None
 
     def _touch(self) -> WritingState:
         """Return the state that belongs to this file alone."""
         state = self._state
         if state is _UNTOUCHED:
-            state = vars(self)["_state"] = WritingState()
+            state = vars(self).setdefault("_state", WritingState())  # one step, whatever other threads do
         return state
 
     def _tell(self, event: str) -> None:
-        """Tell the callbacks that the bytes have changed. To be called without the lock."""
+        """Tell the callbacks, if there are any, that the bytes have changed. To be called without the lock."""
         if self._root._listeners:
             deliver([(self.parent, event, self.name, (self, self))])
-
-    def _begin(self, manager: BlockManager, data: bytes | memoryview) -> Buffer:
-        """Begin the buffer that will be appended to."""
-        buffer = self._touch().buffer = manager.begin(data)
-        self._root._open_files[self._id] = self
-        return buffer
 
     def _make_room(self, size: int) -> Buffer | None:
         """End the current buffer, as 3.2.1 does where a write does not fit, unless what was overwritten makes room."""
@@ -211,17 +225,11 @@ class WrittenFile(Node):
     def _extend(self, size: int) -> None:
         """Fill up with zeros. To be called under the lock."""
         gap = size - self.size()
-        if self._fits_literally(gap):
-            manager, buffer = self._root._my_block_manager(), self._state.buffer
-            if buffer is None and gap <= BLOCK_SIZE:
-                self._tree.write(self._id, self.size(), self._begin(manager, bytes(gap)).cell, 0, gap)
-                return
-            if buffer is not None and buffer.size + gap <= BLOCK_SIZE:
-                start = manager.append(buffer, bytes(gap))
-                if start is not None:
-                    self._tree.write(self._id, self.size(), buffer.cell, start, gap)
-                    return
-        padding = self._root._my_block_manager().padding()
+        manager, buffer = self._root._my_block_manager(), self._state.buffer
+        room = BLOCK_SIZE if buffer is None else BLOCK_SIZE - buffer.size
+        if self._fits_literally(gap) and gap < room and self._write_some(manager, None, bytes(gap))[0]:
+            return
+        padding = manager.padding()
         while gap > 0:
             length = min(gap, BLOCK_SIZE)
             self._tree.write(self._id, self.size(), padding, 0, length)
@@ -300,8 +308,7 @@ class WrittenFile(Node):
         Args:
             writer: The file object.
         """
-        with self._root._lock:
-            self._touch().writers.add(id(writer))
+        self._touch().writers.add(id(writer))
 
     def _forget_writer(self, writer: object) -> None:
         self._state.writers.discard(id(writer))
@@ -323,24 +330,28 @@ class WrittenFile(Node):
             state = self._state
             state.writers.discard(id(writer))
             packs = root.packing if flush is None else not flush
-            if root._tree.is_committed(self._id) or (packs and state.writers):
+            if packs and state.writers:
                 return
-            manager = root._my_block_manager()
-            if packs:
+            if packs and state.buffer is not None:
                 self._seal()
-                cells = root._tree.cells_below(self._id)
-                small = root._tree.size(self._id) <= PACKED_SIZE
+            unsaved = root._tree.unsaved(self._id)
+            if unsaved is None:
+                return
+            manager = root._block_manager or root._my_block_manager()
         finally:
             lock.release()
+        cells, size = unsaved
         if not packs:
             self.flush()
             return
-        if small:
+        if size <= PACKED_SIZE:
             manager.pack_later(cells)
         else:
             manager.store(cells, wait=False)
-        self._tell(MOD)
-        manager.report()
+        if root._listeners:
+            self._tell(MOD)
+        if manager.uploads.failed:
+            manager.report()
 
     def closed(self) -> bool:
         """Return whether no file object writes to the file."""

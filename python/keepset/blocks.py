@@ -14,12 +14,12 @@ import os
 import threading
 import warnings
 import weakref
-from concurrent import futures
 from typing import TYPE_CHECKING
 
 from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
 from keepset._fetching import Fetcher
+from keepset._uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,10 +70,7 @@ class BlockManager:
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
         self._packer = Packer()
-        # Whose upload failed without anybody having been told.
-        self._failed: dict[int, Buffer] = {}
-        self._pool: futures.ThreadPoolExecutor | None = None
-        self._slots = threading.BoundedSemaphore(self.put_threads)
+        self.uploads = Uploads(self.put_threads, self.lock, self._packer)
         self.get_threads = self.DEFAULT_GET_THREADS if get_threads is None else get_threads
         self._fetcher = Fetcher(keep, self.get_threads)
         self._padding: str | None = None
@@ -84,9 +81,8 @@ class BlockManager:
 
     def begin(self, data: bytes | memoryview) -> Buffer:
         """Return a new buffer that starts with these bytes. A `bytes` is kept as it is, not copied."""
-        buffer = Buffer(bytes(data))
-        with self.lock:
-            self._buffers[buffer.cell] = buffer
+        buffer = Buffer(data if data.__class__ is bytes else bytes(data))
+        self._buffers[buffer.cell] = buffer
         return buffer
 
     def append(self, buffer: Buffer, data: bytes | memoryview) -> int | None:
@@ -132,8 +128,7 @@ class BlockManager:
                 if known is not twin:
                     known.is_shared = True
                 elif twin.pack is not None:
-                    pack, offset = twin.pack
-                    twin.pack = (self._buffers.setdefault(pack.cell, pack), offset)
+                    twin.pack = self._buffers.setdefault(twin.pack.cell, twin.pack)
 
     def release(self, buffer: Buffer) -> None:
         """Forget a buffer to which nothing refers any more."""
@@ -148,14 +143,20 @@ class BlockManager:
 
     def _places(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
         buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
-        return [(buffer.cell, *place) for buffer in buffers if (place := buffer.where())]
+        return [(buffer.cell, *place) for buffer in buffers if (place := buffer.place())]
 
-    def settlements(self, cells: Iterable[int]) -> list[tuple[int, str, int]]:
-        """Return (cell, locator, offset) of those cells whose bytes are stored. They will not be packed any more."""
+    def settlements(self, cells: Iterable[int]) -> list[tuple[int, str, int]] | None:
+        """Return (cell, locator, offset) of cells, which will not be packed any more; None if some are not stored."""
         with self.lock:
-            found = self._places(cells)
-            for cell, _, _ in found:
-                buffer = self._buffers[cell]
+            buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
+            found = []
+            for buffer in buffers:
+                place = buffer.place()
+                if place is not None:
+                    found.append((buffer.cell, *place))
+                elif buffer.pack or buffer.data:
+                    return None
+            for buffer in buffers:
                 if buffer.data is not None:
                     self._packer.forget(buffer)
                     buffer.keeps_bytes, buffer.data = False, None
@@ -172,17 +173,17 @@ class BlockManager:
             cells: The cells that the file refers to, in order.
         """
         packs: list[Buffer] = []
+        packer = self._packer
         with self.lock:
             for cell in cells:
                 buffer = self._buffers.get(cell)
-                if buffer is None or not buffer.data or buffer.pack or buffer in self._packer:
+                if buffer is None or not buffer.data or buffer.pack:
                     continue
-                if buffer.future or (buffer.place and not buffer.keeps_bytes):
+                if buffer.future or (buffer.locator and not buffer.keeps_bytes):
                     continue
-                if self._packer.size + buffer.size > BLOCK_SIZE:
+                if not packer.add(buffer):
                     packs += self._pack()
-                buffer.is_sealed = True
-                self._packer.add(buffer)
+                    packer.add(buffer)
         for pack in packs:
             self.upload(pack)
 
@@ -208,47 +209,21 @@ class BlockManager:
 
     def _place_to_be(self, buffer: Buffer, planned: Mapping[int, Place]) -> Place:
         if buffer.pack is not None:
-            pack, offset = buffer.pack
-            return Place(self._place_to_be(pack, planned).locator, offset)
-        return planned.get(buffer.cell) or buffer.place or Place(block_locator([buffer]), 0)
+            return self._place_to_be(buffer.pack, planned)[0], buffer.start
+        return planned.get(buffer.cell) or (buffer.locator or block_locator([buffer]), 0)
 
     # Uploading.
 
     def upload(self, buffer: Buffer) -> None:
         """Start to upload a buffer, which is not appended to from now on. Waits while the pool is busy."""
-        self._slots.acquire()
-        with self.lock:
-            if buffer.place or buffer.future or buffer.pack or not buffer.size:
-                self._slots.release()
-                return
-            if self._pool is None:
-                self._pool = futures.ThreadPoolExecutor(self.put_threads, thread_name_prefix="keepset-put")
-            self._packer.forget(buffer)
-            buffer.error = None
-            self._failed.pop(buffer.cell, None)  # whether it fails is to be seen anew
-            buffer.is_sealed = True
-            buffer.future = self._pool.submit(self._put, buffer, self._slots)
-
-    def _put(self, buffer: Buffer, slots: threading.BoundedSemaphore) -> None:
-        try:
-            data = buffer.data or b""
-            locator = self._send(memoryview(data) if self._takes_views else bytes(data))
-            with self.lock:
-                buffer.place = Place(locator, 0)
-                if not buffer.keeps_bytes:
-                    buffer.data = None
-        except Exception as error:  # noqa: BLE001  # whatever a client raises is told to whoever writes or saves next
-            with self.lock:
-                buffer.error = error
-                self._failed[buffer.cell] = buffer
-        finally:
-            with self.lock:
-                buffer.future = None
-            slots.release()
+        self.uploads.start(buffer, self._send)
 
     def _send(self, data: Data) -> str:
         return self._keep.put(
-            data, copies=self.copies or 2, num_retries=self.num_retries, classes=list(self.storage_classes())
+            memoryview(data) if self._takes_views else bytes(data),
+            copies=self.copies or 2,
+            num_retries=self.num_retries,
+            classes=list(self.storage_classes()),
         )
 
     def store(self, cells: Iterable[int], *, wait: bool = True, keep_bytes: bool = False) -> None:
@@ -268,15 +243,12 @@ class BlockManager:
                 if buffer.pack is None:
                     self._packer.forget(buffer)
                     buffer.keeps_bytes = keep_bytes
-        buffers = [buffer.pack[0] if buffer.pack else buffer for buffer in buffers]
+        buffers = [buffer.pack or buffer for buffer in buffers]
         for stored in buffers:
             self.upload(stored)
         if wait:
-            self._wait(buffers)
+            self.uploads.wait(buffers)
             self.report(buffers)
-
-    def _wait(self, buffers: Iterable[Buffer]) -> None:
-        futures.wait([future for buffer in buffers if (future := buffer.future)])
 
     def report(self, buffers: Iterable[Buffer] | None = None) -> None:
         """Raise what uploads failed with, if anybody has not been told yet.
@@ -287,33 +259,16 @@ class BlockManager:
         Raises:
             KeepWriteError: Uploads failed; the bytes are kept, and the next commit tries again.
         """
-        if not self._failed:
-            return
-        with self.lock:
-            chosen = self._failed if buffers is None else {buffer.cell: buffer for buffer in buffers}
-            failed = {str(cell): buffer for cell, buffer in self._failed.items() if cell in chosen}
-            for buffer in failed.values():
-                del self._failed[buffer.cell]
+        failed = self.uploads.take_failed(buffers)
         if failed:
-            errors_of = {buffer: buffer.error for buffer in failed.values() if buffer.error}
-            problems = {self._place_to_be(buffer, {}).locator: error for buffer, error in errors_of.items()}
+            problems = {self._place_to_be(buffer, {})[0]: buffer.error for buffer in failed if buffer.error}
             message = "some blocks could not be stored; their bytes are kept in memory, and saving again tries again"
             raise errors.KeepWriteError(message, problems, label="block")
 
     def pending(self) -> list[Buffer]:
         """Return the buffers whose bytes are not stored."""
         with self.lock:
-            return [
-                buffer
-                for buffer in self._buffers.values()
-                if buffer.place is None and buffer.pack is None and buffer.size
-            ]
-
-    def has_stored(self, cells: Iterable[int]) -> bool:
-        """Return whether the bytes of cells, as far as there are any, are stored."""
-        with self.lock:
-            buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
-            return all(buffer.is_stored() for buffer in buffers if buffer.pack or buffer.size)
+            return [buffer for buffer in list(self._buffers.values()) if buffer.is_pending()]
 
     def commit_all(self) -> None:
         """Pack what waits, upload everything that is in memory, and wait for it.
@@ -326,7 +281,7 @@ class BlockManager:
         pending = self.pending()
         for buffer in pending:
             self.upload(buffer)
-        self._wait(pending)
+        self.uploads.wait(pending)
         self.report(pending)
 
     def padding(self) -> str:
@@ -341,10 +296,7 @@ class BlockManager:
     def stop_threads(self) -> None:
         """Wait for the uploads that run, and end the threads. New ones start when they are needed."""
         self._fetcher.stop_threads()
-        with self.lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True)
+        self.uploads.stop()
 
     # Reading.
 
@@ -372,12 +324,12 @@ class BlockManager:
             if data is not None:
                 return data
             with self.lock:  # it may have been packed during the first look
-                data, stored = buffer.read(offset, length), buffer.where()
+                data, stored = buffer.read(offset, length), buffer.place()
             if data is not None:
                 return data
             if stored is None:
                 raise errors.InternalError(f"the bytes of cell {place} are nowhere")
-            place, offset = stored.locator, stored.offset + offset
+            place, offset = stored[0], stored[1] + offset
         block = self._fetcher.block(place, num_retries)
         if offset + length > len(block):
             message = f"block {place} has {len(block)} bytes, and {offset + length} were asked for"
@@ -434,13 +386,9 @@ class BlockManager:
 
     def __del__(self) -> None:
         """Warn of bytes that are lost."""
-        if os.getpid() == self._process and any(
-            buffer.place is None and buffer.pack is None and buffer.size for buffer in self._buffers.values()
-        ):
+        if os.getpid() == self._process and any(buffer.is_pending() for buffer in self._buffers.values()):
             warnings.warn("a collection with unsaved data was dropped", ResourceWarning, stacklevel=1)
-        pool = self._pool
-        if pool is not None:
-            pool.shutdown(wait=False)
+        self.uploads.stop(wait=False)
 
 
 _managers: weakref.WeakSet[BlockManager] = weakref.WeakSet()
@@ -450,8 +398,7 @@ def _start_anew() -> None:
     """Give a forked child locks and threads of its own. What was being uploaded is the parent's affair."""
     for manager in list(_managers):
         manager.lock = threading.Lock()
-        manager._pool = None
-        manager._slots = threading.BoundedSemaphore(manager.put_threads)
+        manager.uploads.after_fork(manager.lock)
         manager._fetcher.after_fork()
         for buffer in manager._buffers.values():
             buffer.future = None

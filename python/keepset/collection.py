@@ -96,6 +96,7 @@ class _WriterFile(FileLikeObjectBase):
     def close(self) -> None:
         """End the file."""
         if not self.closed:
+            self.dest.flush_data()
             super().close()
             self.dest.finish_current_file()
 

@@ -41,6 +41,8 @@ mod _core {
     #[pymodule_export]
     use crate::manifest::PyManifest;
     #[pymodule_export]
+    use crate::memory::join;
+    #[pymodule_export]
     use crate::ranges::{PyLocatorAndRange, PyRange, first_block, locators_and_ranges, replace_range};
     #[pymodule_export]
     use crate::stream::normalize_stream;

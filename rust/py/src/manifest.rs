@@ -6,7 +6,7 @@ use crate::answers::{PyBlockIterator, PyFileIterator, PySegmentIterator, PyStat,
 use crate::diff::PyDiff;
 use crate::enter::enter;
 use crate::error::{ArgumentError, PathIsADirectoryError, PyProblem, manifest_error, path_error};
-use crate::memory::unset_bytes;
+use crate::memory::Room;
 use crate::text::{encode, read, to_str, with_path};
 use foldhash::fast::RandomState;
 use keepset_core::ids::NodeId;
@@ -125,28 +125,21 @@ impl PyManifest {
         Ok(node)
     }
 
-    /// The text, written where it stays: `io.BytesIO` writes to the room that it is given, and gives it away, cut to
-    /// what was written.
+    /// The text, written where it stays.
     fn large_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         /// So much is copied at a time that it stays in the cache.
         const PIECE: usize = 1 << 16;
-        let room = unset_bytes(py, self.tree().text().len())?;
-        let file = py.import(intern!(py, "io"))?.call_method1(intern!(py, "BytesIO"), (room,))?.unbind();
-        let append = |py: Python<'_>, piece: &[u8]| {
-            file.call_method1(py, intern!(py, "write"), (PyBytes::new(py, piece),)).map(|_| ())
-        };
+        let room = Room::new(py, self.tree().text().len())?;
         let mut result = Ok(());
         let work = || {
             self.inner.write(|chunk| {
-                result = Python::attach(|py| chunk.chunks(PIECE).try_for_each(|piece| append(py, piece)));
+                result = Python::attach(|py| chunk.chunks(PIECE).try_for_each(|piece| room.write(py, piece)));
                 result.is_ok()
             })
         };
         enter(py, self.size(), work)?.map_err(|error| manifest_error(py, &error, b""))?;
         result?;
-        let file = file.bind(py);
-        file.call_method0(intern!(py, "truncate"))?;
-        Ok(file.call_method0(intern!(py, "getvalue"))?.cast_into()?)
+        room.into_bytes(py)
     }
 
     fn bytes_of_form(&self, py: Python<'_>) -> PyResult<bytes::Bytes> {

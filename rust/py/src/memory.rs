@@ -6,8 +6,9 @@
 #![expect(unsafe_code, reason = "allocators and bytes without contents cannot be had in safe code")]
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 
@@ -52,8 +53,39 @@ fn advise(start: *mut u8, size: usize) -> *mut u8 {
     start
 }
 
-/// A `bytes` with room for a text. Its contents are not set: it must not be seen before they are.
-pub(crate) fn unset_bytes(py: Python<'_>, size: usize) -> PyResult<Bound<'_, PyBytes>> {
+/// A `bytes` that is written where it stays: `io.BytesIO` writes to the room that it is given, and gives it away.
+pub(crate) struct Room(Py<PyAny>);
+
+impl Room {
+    /// Room for so many bytes.
+    pub(crate) fn new(py: Python<'_>, size: usize) -> PyResult<Self> {
+        let room = unset_bytes(py, size)?;
+        Ok(Self(py.import(intern!(py, "io"))?.call_method1(intern!(py, "BytesIO"), (room,))?.unbind()))
+    }
+
+    /// Writes bytes behind those that were written before.
+    pub(crate) fn write(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
+        self.0.call_method1(py, intern!(py, "write"), (PyBytes::new(py, bytes),)).map(|_| ())
+    }
+
+    /// What was written.
+    pub(crate) fn into_bytes(self, py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+        let file = self.0.into_bound(py);
+        file.call_method0(intern!(py, "truncate"))?;
+        Ok(file.call_method0(intern!(py, "getvalue"))?.cast_into()?)
+    }
+}
+
+/// The bytes of `parts`, one after the other, which together have `size`. Large ones lie on large pages.
+#[pyfunction]
+pub(crate) fn join<'py>(py: Python<'py>, parts: &Bound<'py, PyList>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    let room = Room::new(py, size)?;
+    room.0.call_method1(py, intern!(py, "writelines"), (parts,))?;
+    room.into_bytes(py)
+}
+
+/// A `bytes` whose contents are not set: it must not be seen before they are.
+fn unset_bytes(py: Python<'_>, size: usize) -> PyResult<Bound<'_, PyBytes>> {
     // SAFETY: NULL asks for a new `bytes` without contents; a failure sets an exception.
     unsafe {
         let room = ffi::PyBytes_FromStringAndSize(ptr::null(), size.cast_signed());

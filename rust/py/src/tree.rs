@@ -120,6 +120,11 @@ impl PyTree {
         Self { tree: Mutex::new(self.shared(py)) }
     }
 
+    /// Whether one is a clone of the other, and neither has been edited since.
+    fn is_clone_of(&self, py: Python<'_>, other: &Bound<'_, Self>) -> bool {
+        Arc::ptr_eq(&self.shared(py), &other.get().shared(py))
+    }
+
     /// The name of a node; the root has none.
     fn name<'py>(&self, py: Python<'py>, node: u32) -> PyResult<Bound<'py, PyAny>> {
         let tree = self.lock(py);
@@ -225,8 +230,9 @@ impl PyTree {
         path: &Bound<'_, PyString>,
         wants_directory: bool,
     ) -> PyResult<(u32, bool, Vec<u32>)> {
-        // What is there needs no edit, which may have to copy the tree.
-        let found = self.find(py, directory, path)?;
+        // What is there needs no edit, which has to copy a tree that others share.
+        let shared = Arc::get_mut(&mut self.lock(py)).is_none();
+        let found = if shared { self.find(py, directory, path)? } else { None };
         if let Some((node, is_directory)) = found.filter(|(_, is_directory)| *is_directory || !wants_directory) {
             return Ok((node, is_directory, Vec::new()));
         }
@@ -390,6 +396,13 @@ impl PyTree {
         let tree = self.shared(py);
         let node = checked(&tree, node)?;
         enter(py, tree.node_count() * 16, || tree.cells_below(node))
+    }
+
+    /// The cells that a file refers to, and its size; None if the file is as it was saved.
+    fn unsaved(&self, py: Python<'_>, file: u32) -> PyResult<Option<(Vec<u64>, u64)>> {
+        let tree = self.lock(py);
+        let file = checked(&tree, file)?;
+        Ok((!tree.is_committed(file)).then(|| (tree.cells_below(file), tree.file_size(file))))
     }
 
     /// Notes that a node has changed since it was saved, and the directories above it.
