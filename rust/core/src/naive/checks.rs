@@ -16,7 +16,7 @@ use foldhash::fast::RandomState;
 use md5::{Digest, Md5};
 use std::sync::Arc;
 
-fn parse(text: &[u8], mode: Mode) -> Result<Tree, Error> {
+pub(super) fn parse(text: &[u8], mode: Mode) -> Result<Tree, Error> {
     Tree::parse(Bytes::copy_from_slice(text), mode)
 }
 
@@ -67,7 +67,7 @@ fn check_error(error: &Error, text: &[u8]) {
 }
 
 /// The engine's tree as the twin would have it.
-fn view(tree: &Tree) -> TwinTree {
+pub(super) fn view(tree: &Tree) -> TwinTree {
     let mut view = TwinTree::default();
     for node in tree.descend(Tree::ROOT) {
         let path = tree.path(node);
@@ -103,7 +103,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What the columns of a tree say of each other.
-fn check_columns(tree: &Tree) {
+pub(super) fn check_columns(tree: &Tree) {
     let view = view(tree);
     assert_eq!(tree.count_nodes(), (view.files.len() as u64, view.directories.len() as u64));
     let sizes = tree.directory_sizes();

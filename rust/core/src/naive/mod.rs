@@ -10,6 +10,8 @@ pub mod escape;
 pub mod histories;
 pub mod lexer;
 pub mod manifest;
+pub mod merge;
+pub mod merge_checks;
 pub mod normalize;
 pub mod pieces;
 pub mod ranges;

@@ -63,7 +63,7 @@ impl Tree {
     }
 
     /// Edits the pieces of a file, which owns them from then on.
-    fn edit_pieces(&mut self, file: NodeId, edit: impl FnOnce(&mut Vec<Piece>, &[u64])) {
+    pub(super) fn edit_pieces(&mut self, file: NodeId, edit: impl FnOnce(&mut Vec<Piece>, &[u64])) {
         self.entry_starts();
         let place = match self.nodes[file].payload.kind() {
             Kind::Directory(_) => return,

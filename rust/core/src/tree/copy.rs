@@ -71,6 +71,34 @@ impl Tree {
         Ok(top)
     }
 
+    /// Gives a file the bytes of a file of another tree.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn replace_from(&mut self, file: NodeId, other: &Self, source: NodeId) -> Result<(), Error> {
+        let entries = self.copy_entries(other, std::iter::once(source))?;
+        let copied = other.pieces(source).iter().map(|piece| Piece { entry: entries.find(piece.entry), ..*piece });
+        self.edit_pieces(file, |pieces, _| *pieces = copied.collect());
+        Ok(())
+    }
+
+    /// Puts the bytes of a file of another tree behind those of a file.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn append_from(&mut self, file: NodeId, other: &Self, source: NodeId) -> Result<(), Error> {
+        let start = self.file_size(file);
+        start.checked_add(other.file_size(source)).ok_or_else(too_large)?;
+        let entries = self.copy_entries(other, std::iter::once(source))?;
+        let copied = other.pieces(source).iter().map(|piece| Piece {
+            entry: entries.find(piece.entry),
+            end: start + piece.end,
+            ..*piece
+        });
+        self.edit_pieces(file, |pieces, _| pieces.extend(copied));
+        Ok(())
+    }
+
     /// A file, or what is below a directory, as a tree of its own.
     ///
     /// # Errors

@@ -193,10 +193,7 @@ impl Tree {
     pub(crate) fn intern_block(&mut self, block: Block, hints: &[u8], is_ours: bool) -> Result<BlockId, Error> {
         let key = (block.digest, block.size);
         if let Some(id) = self.block_ids().get(&key).copied() {
-            let known = self.hints(&self.blocks[id]);
-            if known != hints && !hints.is_empty() && (is_ours || rank(hints) > rank(known)) {
-                self.blocks[id].hints = self.keep_bytes(hints)?;
-            }
+            self.offer_hints(id, hints, is_ours)?;
             return Ok(id);
         }
         if self.blocks.len() >= MAX_TEXT {
@@ -206,6 +203,28 @@ impl Tree {
         let id = self.blocks.push(Block { hints, ..block });
         self.block_ids().insert(key, id);
         Ok(id)
+    }
+
+    /// Takes hints for a block if they are better than those it has, and returns whether they are.
+    fn offer_hints(&mut self, id: BlockId, hints: &[u8], is_ours: bool) -> Result<bool, Error> {
+        let known = self.hints(&self.blocks[id]);
+        let is_better = known != hints && !hints.is_empty() && (is_ours || rank(hints) > rank(known));
+        if is_better {
+            self.blocks[id].hints = self.keep_bytes(hints)?;
+        }
+        Ok(is_better)
+    }
+
+    /// Takes the hints that a block has in another tree, if this one has the block and they are better.
+    pub(super) fn renew_block(&mut self, block: &Block, other: &Self) -> Result<bool, Error> {
+        let hints = other.hints(block);
+        if hints.is_empty() {
+            return Ok(false);
+        }
+        match self.block_ids().get(&(block.digest, block.size)).copied() {
+            Some(id) => self.offer_hints(id, hints, false),
+            None => Ok(false),
+        }
     }
 
     /// Puts a block behind all entries.

@@ -14,11 +14,14 @@
 //! | `blocks` | 28 | distinct block |
 
 pub mod build;
+pub mod changes;
 pub mod content;
 pub mod copy;
 pub mod diff;
 pub mod edit;
 pub mod find;
+pub mod join;
+pub mod merge;
 mod names;
 pub mod order;
 pub mod paths;

@@ -1,9 +1,10 @@
 //! Reading, writing, comparing and joining manifests beside the twins.
 
-use crate::strategies::{bent_texts, pairs, texts, tiny_texts};
+use crate::strategies::{bent_texts, pairs, texts, tiny_texts, triples};
 use bytes::Bytes;
 use keepset_core::naive::checks::{check_pair, check_reading, check_writing};
 use keepset_core::naive::manifest::parse;
+use keepset_core::naive::merge_checks::check_merge;
 use keepset_core::tree::diff::is_same_tree;
 use keepset_core::{Manifest, Mode, Parser, Tree};
 use proptest::prelude::*;
@@ -53,6 +54,17 @@ proptest! {
     #[test]
     fn differences_and_unions_of_tiny_texts_are_those_of_the_twin(old in tiny_texts(), new in tiny_texts()) {
         check_pair(&old, &new);
+    }
+
+    #[test]
+    fn what_two_made_of_a_third_is_merged_as_the_twin_does((base, ours, theirs) in triples()) {
+        check_merge(&base, &ours, &theirs);
+    }
+
+    #[test]
+    fn whole_texts_are_merged_as_the_twin_does((base, ours) in pairs(), theirs in texts()) {
+        check_merge(&base, &ours, &theirs);
+        check_merge(&base, &theirs, &ours);
     }
 
     #[test]

@@ -332,3 +332,14 @@ pub(crate) fn pairs() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         });
     prop_oneof![1 => (texts(), texts()), 3 => shared, 1 => shuffled]
 }
+
+/// Three texts with lines in common: what two others began with, and those.
+pub(crate) fn triples() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<u8>)> {
+    vec((tiny_texts(), 0..8_u8), 1..6).prop_map(|parts| {
+        let side = |bit: u8| {
+            let parts = parts.iter().filter(|(_, sides)| *sides == 0 || sides & bit != 0);
+            parts.flat_map(|(text, _)| text.clone()).collect()
+        };
+        (side(1), side(2), side(4))
+    })
+}
