@@ -28,11 +28,15 @@ __all__ = [
     "Tree",
     "WalkIterator",
     "__version__",
+    "apply_changes",
     "error_codes",
     "escape",
     "first_block",
     "join",
+    "join_directories",
+    "list_changes",
     "locators_and_ranges",
+    "merge_changes",
     "normalize_stream",
     "replace_range",
     "unescape",
@@ -260,6 +264,7 @@ class Tree:
     def set_uncommitted(self, node: int) -> None: ...
     def set_committed(self, node: int) -> None: ...
     def is_committed(self, node: int) -> bool: ...
+    def mentions(self, characters: str) -> bool: ...
     def original(self) -> bytes: ...
     def manifest(
         self, node: int = 0, settlements: Sequence[_Settlement] = ..., *, without_pending: bool = False
@@ -333,6 +338,29 @@ class LocatorAndRange:
     def __repr__(self) -> str: ...
     def __reduce__(self) -> tuple[object, ...]: ...
 
+def list_changes(
+    old: Tree, old_top: int, new: Tree, new_top: int, prefix: str, *, changes_only: bool = False
+) -> list[tuple[str, str, tuple[int, bool] | None, tuple[int, bool] | None]]: ...
+def apply_changes(
+    tree: Tree,
+    top: int,
+    trees: Sequence[Tree],
+    changes: Sequence[tuple[str, tuple[int, int] | None, tuple[int, int] | None]],
+    stamp: str,
+) -> list[tuple[str, int, int]]: ...
+def merge_changes(
+    tree: Tree,
+    base: Tree,
+    theirs: Tree,
+    on_conflict: str,
+    stamp: str,
+    seen: Tree | None = None,
+    *,
+    tells_tokens: bool = False,
+) -> list[tuple[str, int, int]]: ...
+def join_directories(
+    tree: Tree, top: int, other: Tree, other_top: int, on_conflict: str
+) -> list[tuple[str, int, int]]: ...
 def join(parts: list[bytes | bytearray], size: int) -> bytes: ...
 def escape(path: str) -> str: ...
 def unescape(path: str) -> str: ...

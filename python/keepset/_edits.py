@@ -7,16 +7,15 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from keepset import errors
-from keepset._directory import Directory
+from keepset._foreign import ours
+from keepset._merging import Merging
 from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
 from keepset.locking import check_writable, hold, hold_both, must_be_writable
-from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
     from keepset._root import Root
-    from keepset.collection import Collection
 
 __all__ = ["COLLECTION", "FILE", "RichCollectionBase"]
 
@@ -28,7 +27,7 @@ COLLECTION: Literal["collection"] = "collection"
 Item: TypeAlias = "ArvadosFile | RichCollectionBase"
 
 
-class RichCollectionBase(Directory):
+class RichCollectionBase(Merging):
     """A directory of a collection: the root or a subcollection.
 
     Iterating gives the names in it, in the order in which they came. `collection[name]` is the file or the
@@ -216,7 +215,7 @@ class RichCollectionBase(Directory):
             FileExistsError: There is such a name, and `overwrite` is false.
             OSError: A collection would be moved into itself (`EINVAL`).
         """
-        source = _ours(source_obj, self._root)
+        source = ours(source_obj, self._root)
         events: list[Event] = []
         first, second = hold_both(self, source)
         try:
@@ -234,7 +233,7 @@ class RichCollectionBase(Directory):
         origin: Any = self
         path = source if isinstance(source, str) else None
         if path is None or source_collection is not None:
-            origin = _ours(source if path is None else source_collection, self._root)
+            origin = ours(source if path is None else source_collection, self._root)
         events: list[Event] = []
         first, second = hold_both(self, origin)
         try:
@@ -339,22 +338,6 @@ def _kind(mode: str, text: bool) -> str:  # a keyword costs time at each `open`
     if text and "b" in letters:
         raise errors.ArgumentError("a binary mode takes no encoding, errors or newline")
     return "".join(actions) + "b" * ("b" in letters) + "+" * ("+" in letters)
-
-
-def _ours(item: Any, root: Collection) -> Any:
-    """Return a file or collection of this library; one of another library is read through its manifest."""
-    if isinstance(item, (ArvadosFile, RichCollectionBase)):
-        return item
-    if not hasattr(item, "manifest_text"):
-        raise errors.ArgumentError(f"neither a file nor a collection: {type(item).__name__}")
-    from keepset.collection import CollectionReader
-
-    reader = CollectionReader(
-        Manifest.parse(item.manifest_text()), api_client=root._api_client, keep_client=root._keep_client
-    )
-    if hasattr(item, "keys"):
-        return reader
-    return next(iter(reader.values()))
 
 
 def _named(origin: Any, path: str) -> tuple[int, str]:

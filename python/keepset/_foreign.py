@@ -1,14 +1,19 @@
-"""Files whose parent is an object of another library, or a stand-in for one, with nothing but a block manager."""
+"""Objects of other libraries: collections and files to be read, and parents that have nothing but a block manager."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from keepset import errors
+from keepset._node import Node
+from keepset.manifest import Manifest
+
 if TYPE_CHECKING:
+    from keepset._record import Record
     from keepset.collection import Collection
     from keepset.keep.base import Data
 
-__all__ = ["root_of"]
+__all__ = ["ours", "root_of"]
 
 
 class _BorrowedKeep:
@@ -34,3 +39,28 @@ def root_of(parent: Any) -> Collection:
     if isinstance(root, Collection):
         return root
     return Collection(keep_client=_BorrowedKeep(parent))
+
+
+def ours(item: Any, root: Record) -> Any:
+    """Return a file or collection of this library; one of another library, and a manifest, is read.
+
+    Args:
+        item: A file or collection, a `Manifest`, or what has a method `manifest_text`.
+        root: The collection whose clients read what is not ours.
+
+    Raises:
+        ArgumentError: It is none of these.
+    """
+    if isinstance(item, Node):
+        return item
+    from keepset.collection import CollectionReader
+
+    manifest = item
+    if not isinstance(item, Manifest):
+        if not hasattr(item, "manifest_text"):
+            raise errors.ArgumentError(f"neither a file nor a collection: {type(item).__name__}")
+        manifest = Manifest.parse(item.manifest_text())
+    reader = CollectionReader(manifest, api_client=root._api_client, keep_client=root._keep_client)
+    if item is manifest or hasattr(item, "keys"):
+        return reader
+    return next(iter(reader.values()))

@@ -327,6 +327,8 @@ class Record:
         """Have Keep fetch the blocks that another cluster has signed, and take the signatures of this one for them."""
         if self._has_remote_blocks is False:
             return
+        if not (self._has_remote_blocks or self._tree.mentions("+R")):  # else most texts are not worth writing
+            return
         text = self._settled_text(ROOT)
         signed = {block: self._my_keep().refresh_signature(old) for block, old in remote_locators(text).items()}
         with self._lock:

@@ -11,7 +11,7 @@ from keepset._node import ROOT, set_id, set_root
 from keepset._notify import ADD, DEL, MOD, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from keepset._core import Tree
     from keepset._edits import RichCollectionBase
@@ -52,6 +52,8 @@ class Root:
         _lock: Lock
 
         def _my_block_manager(self) -> BlockManager: ...
+        def _settled_tree(self) -> Tree: ...
+        def clone(self, *, readonly: bool) -> Any: ...
 
         _file_class: type
         _directory_class: type
@@ -94,6 +96,13 @@ class Root:
         reference = self._handles.get(node)
         return None if reference is None else reference()
 
+    def _snapshot(self) -> tuple[Root, Tree]:
+        """Return a read-only collection that stays as this one is, and its tree with bytes in memory named by hash."""
+        with self._lock:
+            seen = self._settled_tree()
+            snapshot: Root = self.clone(readonly=True)
+            return snapshot, snapshot._tree if seen is self._tree else seen
+
     # What the methods above leave to the root. All to be called under the lock.
 
     def _remove(self, node: int, events: list[Event]) -> None:
@@ -116,6 +125,31 @@ class Root:
                 buffer = manager.find(cell)
                 if buffer is not None and not buffer.is_shared:
                     manager.release(buffer)
+
+    def _note(self, done: Sequence[tuple[str, int, int]], events: list[Event]) -> None:
+        """Tell the handles what the engine has done to the tree, and make the events of it.
+
+        Args:
+            done: Kind and node; of DEL also the directory that it was in, of MOD the node that it replaced, or itself.
+            events: Takes the events.
+        """
+        if not (self._listeners or self._handles):
+            return
+        tree = self._tree
+        for kind, node, other in done:
+            old = node if kind == DEL else other
+            is_gone = kind == DEL or (kind == MOD and other != node)
+            handle = self._handle(old, tree.is_directory(old)) if self._listeners else self._live(old)
+            if handle is None:
+                continue
+            parent = self._collection(other if kind == DEL else tree.parent(node) or ROOT)
+            if is_gone:
+                handle._parent_if_detached = parent
+            elif kind == MOD:
+                handle._set_replaced()
+            if self._listeners:
+                new = handle if node == old else self._handle(node, tree.is_directory(node))
+                events.append((parent, kind, tree.name(node), new if kind in (ADD, DEL) else (handle, new)))
 
     def _put(
         self, origin: Root, node: int, directory: int, name: str, overwrite: bool, moves: bool, events: list[Event]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._node import ROOT
-from keepset._record import Record
+from keepset._updating import UpdatedRecord
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SavedRecord"]
 
+_ATTEMPTS = 100
+"""So often a save is tried that somebody else has been ahead of each time."""
 
-class SavedRecord(Record):
+
+class SavedRecord(UpdatedRecord):
     """What the root of a collection does with its record."""
 
     def save(
@@ -42,7 +45,7 @@ class SavedRecord(Record):
             properties: New properties of the record.
             storage_classes: New storage classes of the record.
             trash_at: When the record goes to the trash.
-            merge: Refuse to overwrite what somebody else has saved in the meantime. False overwrites it.
+            merge: Bring in what somebody else has saved in the meantime, as `update` does. False overwrites it.
             num_retries: How often requests are tried again; None for the collection's number.
             preserve_version: Make the catalog keep the version before.
 
@@ -52,7 +55,7 @@ class SavedRecord(Record):
         Raises:
             ArgumentError: A field has the wrong type.
             AssertionError: The collection is tied to no record, and there is something to save: use `save_new`.
-            ConflictError: Somebody else has saved the record since it was loaded. Nothing has changed.
+            ConflictError: Others have saved the record again and again, each time before this could.
             KeepWriteError: Some blocks could not be stored. Nothing is lost: save again.
         """
         body = _fields(properties, storage_classes, trash_at)
@@ -63,9 +66,26 @@ class SavedRecord(Record):
         if preserve_version:
             body["preserve_version"] = True
         retries = self.num_retries if num_retries is None else num_retries
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._save(body, merge=merge, retries=retries)
+                break
+            except errors.ConflictError:
+                if not merge or attempt == _ATTEMPTS - 1:
+                    raise
+                self.update(num_retries=retries)
+        if storage_classes is not None:
+            self._storage_classes = storage_classes
+        return self._text_of(ROOT, ".", strip=False)
+
+    def _save(self, fields: dict[str, Any], *, merge: bool, retries: int) -> None:
+        """Save once, unless that would overwrite what somebody else has saved."""
         if not self.committed():
             self._bring_home()
+            if merge and not self._is_conditional():
+                self.update(num_retries=retries)
         text, snapshot = self._ready_to_save()
+        body = dict(fields)
         if snapshot is not None:
             body["manifest_text"] = text
             if self._storage_classes:
@@ -78,10 +98,7 @@ class SavedRecord(Record):
                 merge=merge,
                 retries=retries,
             )
-            if storage_classes is not None:
-                self._storage_classes = storage_classes
         self._saved(snapshot)
-        return self._text_of(ROOT, ".", strip=False)
 
     def save_new(
         self,
@@ -155,24 +172,26 @@ class SavedRecord(Record):
         return text, None if tree.is_committed(ROOT) else tree
 
     def _send(self, request: Any, *, merge: bool, retries: int) -> None:
-        collections = self._my_api().collections()
         condition: dict[str, str] = {}
         etag = (self._api_response or {}).get("etag")
-        # The API has no conditional update; the local catalog has.
-        if merge and etag and "if_match" in inspect.signature(collections.update).parameters:
+        if merge and etag and self._is_conditional():
             condition = {"if_match": etag}
-        self._remember(request(collections, **condition).execute(num_retries=retries))
+        self._remember(request(self._my_api().collections(), **condition).execute(num_retries=retries))
+
+    def _is_conditional(self) -> bool:
+        """Return whether the catalog can refuse to overwrite another version. The API cannot, the local catalog can."""
+        return "if_match" in inspect.signature(self._my_api().collections().update).parameters
 
     def _saved(self, snapshot: Tree | None, *, force: bool = False) -> None:
         """Note that a snapshot has been saved; the collection may have changed since."""
         if snapshot is None and not force:
             return
         with self._lock:
+            text = (self._api_response or {}).get("manifest_text")
+            self._text = text if isinstance(text, str) and text else None
+            if self._text is None and snapshot is not None:
+                self._source = snapshot.manifest()
             if snapshot is None or self._tree.is_same(ROOT, snapshot, ROOT):
-                text = (self._api_response or {}).get("manifest_text")
-                self._text = text if isinstance(text, str) and text else None
-                if self._text is None and snapshot is not None:
-                    self._source = snapshot.manifest()
                 self._tree.set_committed(ROOT)
 
     # The context, and copies.

@@ -251,6 +251,13 @@ class WrittenFile(Node):
         if buffer is not None and not buffer.is_shared and buffer is not self._state.buffer:
             manager.release(buffer)
 
+    def _set_replaced(self) -> None:
+        """Note that the file has been given other bytes."""
+        state = self._touch()
+        state.version += 1
+        if state.buffer is not None:
+            state.buffer.is_overwritten = True
+
     def _changed(self) -> None:
         self._touch().version += 1
         self._tree.set_uncommitted(self._id)

@@ -12,6 +12,7 @@ programs to branch on (messages are for people and may change).
     ├── PathNotADirectoryError       NotADirectoryError    a directory was asked for
     ├── ReferenceNotFoundError       FileNotFoundError     nothing has that name, UUID or hash
     ├── AmbiguousReferenceError      ValueError            several things have that name
+    ├── MergeConflictError           ValueError            both sides have changed the same paths
     ├── TransferError                OSError               a local file that cannot be copied from or to
     ├── ConfigError                  ValueError            settings that lack or contradict each other
     ├── KeepRequestError             OSError               Keep could not do what it was asked to
@@ -68,6 +69,7 @@ __all__ = [
     "KeepWriteError",
     "KeepsetError",
     "ManifestError",
+    "MergeConflictError",
     "NotFoundError",
     "PathIsADirectoryError",
     "PathNotADirectoryError",
@@ -222,6 +224,32 @@ class AmbiguousReferenceError(KeepsetError, ValueError):
     """Several collections, or a collection and a file, are what somebody has asked for; the message lists them."""
 
     code = "ambiguous-reference"
+
+
+class MergeConflictError(KeepsetError, ValueError):
+    """Two collections have different things at some paths, and were to be brought together without that.
+
+    Nothing has been changed.
+
+    Args:
+        paths: The paths, from the collection that was to be changed.
+
+    Attributes:
+        paths: As given.
+    """
+
+    code = "merge-conflict"
+
+    def __init__(self, paths: "list[str]") -> None:
+        """Make the error."""
+        super().__init__(paths)
+        self.paths = paths
+
+    def __str__(self) -> str:
+        """Name the paths, the first ones if there are many."""
+        shown = ", ".join(map(repr, self.paths[:5]))
+        more = f" and {len(self.paths) - 5} more" if len(self.paths) > 5 else ""
+        return f"both have changed {shown}{more}; nothing was done: choose with on_conflict what becomes of them"
 
 
 class TransferError(KeepsetError, OSError):

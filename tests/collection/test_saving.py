@@ -103,7 +103,7 @@ def test_a_context_saves_the_record(tmp_path: Path) -> None:
         assert Collection(uuid, api_client=store).read_bytes("f") == b"third"
 
 
-def test_who_saves_second_is_told(tmp_path: Path) -> None:
+def test_who_saves_second_brings_both_together(tmp_path: Path) -> None:
     with keepset.open_store(tmp_path) as store:
         first = Collection(api_client=store)
         first.write_bytes("f", b"0")
@@ -112,12 +112,12 @@ def test_who_saves_second_is_told(tmp_path: Path) -> None:
         for number, collection in enumerate((first, second)):
             collection.write_bytes(f"{number}", b"%d" % number)
         first.save()
-        with pytest.raises(errors.ConflictError):
-            second.save()
+        second.save()
+        assert second.committed()
+        assert sorted(Collection(first.manifest_locator(), api_client=store)) == ["0", "1", "f"]
+        first.write_bytes("f", b"1")
+        first.save(merge=False)
         assert sorted(Collection(first.manifest_locator(), api_client=store)) == ["0", "f"]
-        assert not second.committed()
-        second.save(merge=False)
-        assert sorted(Collection(first.manifest_locator(), api_client=store)) == ["1", "f"]
 
 
 def test_what_is_wanted_of_blocks_goes_to_the_record_and_the_client(keep: MemoryKeep) -> None:

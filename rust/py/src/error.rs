@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 pyo3::import_exception!(keepset.errors, ArgumentError);
 pyo3::import_exception!(keepset.errors, InternalError);
 pyo3::import_exception!(keepset.errors, ManifestError);
+pyo3::import_exception!(keepset.errors, MergeConflictError);
 pyo3::import_exception!(keepset.errors, PathIsADirectoryError);
 pyo3::import_exception!(keepset.errors, PathNotADirectoryError);
 pyo3::import_exception!(keepset.errors, PathNotFoundError);

@@ -11,6 +11,7 @@ mod error;
 mod locator;
 mod manifest;
 mod memory;
+mod merge;
 mod ranges;
 mod stream;
 mod text;
@@ -42,6 +43,8 @@ mod _core {
     use crate::manifest::PyManifest;
     #[pymodule_export]
     use crate::memory::join;
+    #[pymodule_export]
+    use crate::merge::{apply_changes, join_directories, list_changes, merge_changes};
     #[pymodule_export]
     use crate::ranges::{PyLocatorAndRange, PyRange, first_block, locators_and_ranges, replace_range};
     #[pymodule_export]

@@ -20,7 +20,7 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A node, and whether it is a directory.
-type Found = (u32, bool);
+pub(crate) type Found = (u32, bool);
 
 /// Where a part of a file starts, its cell or locator, the offset in it, and the length.
 type PlacedSegment<'py> = (u64, Bound<'py, PyAny>, u32, u32);
@@ -38,12 +38,12 @@ impl PyTree {
         self.tree.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shared(&self, py: Python<'_>) -> Arc<Tree> {
+    pub(crate) fn shared(&self, py: Python<'_>) -> Arc<Tree> {
         Arc::clone(&self.lock(py))
     }
 
     /// Edits the tree. While others share it they keep what they have, and this becomes a copy.
-    fn edit<T>(&self, py: Python<'_>, edit: impl FnOnce(&mut Tree) -> PyResult<T>) -> PyResult<T> {
+    pub(crate) fn edit<T>(&self, py: Python<'_>, edit: impl FnOnce(&mut Tree) -> PyResult<T>) -> PyResult<T> {
         let mut guard = self.lock(py);
         if Arc::get_mut(&mut guard).is_none() {
             let shared = Arc::clone(&guard);
@@ -54,7 +54,7 @@ impl PyTree {
     }
 }
 
-fn checked(tree: &Tree, node: u32) -> PyResult<NodeId> {
+pub(crate) fn checked(tree: &Tree, node: u32) -> PyResult<NodeId> {
     if (node as usize) < tree.node_count() {
         Ok(NodeId::from_raw(node))
     } else {
@@ -430,6 +430,12 @@ impl PyTree {
     fn is_committed(&self, py: Python<'_>, node: u32) -> PyResult<bool> {
         let tree = self.lock(py);
         Ok(tree.is_committed(checked(&tree, node)?))
+    }
+
+    /// Whether these characters stand anywhere in the text the tree was read from, or in what was added since.
+    fn mentions(&self, py: Python<'_>, characters: &str) -> PyResult<bool> {
+        let tree = self.shared(py);
+        enter(py, tree.text().len(), || tree.mentions(characters.as_bytes()))
     }
 
     /// The text the tree was read from.

@@ -116,11 +116,27 @@ pub(super) enum Edit {
 }
 
 /// What a change means for a tree.
+#[derive(Debug)]
 enum Meaning {
     Nothing,
     Edit(Edit),
     /// Something else is here. The edit makes it what the change wants.
     Conflict(Edit),
+}
+
+/// What a merge is to do.
+#[derive(Debug)]
+pub struct MergePlan {
+    steps: Vec<Planned>,
+    policy: Policy,
+}
+
+#[derive(Debug)]
+struct Planned {
+    path: Vec<u8>,
+    /// What there is in the other tree.
+    last: Option<NodeId>,
+    meaning: Meaning,
 }
 
 impl Tree {
@@ -158,8 +174,7 @@ impl Tree {
         Ok(done)
     }
 
-    /// Brings what became of `base` in `theirs` to this tree, which began as `base` too, and gives blocks the better
-    /// signatures of both.
+    /// Brings what became of `base` in `theirs` to this tree, which began as `base` too.
     ///
     /// # Errors
     /// `Refused`, if that is the policy, or `Full`.
@@ -176,6 +191,15 @@ impl Tree {
     /// # Ok::<(), keepset_core::Error>(())
     /// ```
     pub fn merge(&mut self, base: &Self, theirs: &Self, policy: Policy, stamp: &str) -> Result<Vec<Done>, MergeError> {
+        let plan = self.plan_merge(base, theirs, policy)?;
+        self.carry_out(plan, theirs, stamp)
+    }
+
+    /// What [`Tree::merge`] is to do, without doing it.
+    ///
+    /// # Errors
+    /// `Refused`, if that is the policy.
+    pub fn plan_merge(&self, base: &Self, theirs: &Self, policy: Policy) -> Result<MergePlan, MergeError> {
         let mut steps = Vec::new();
         each_step((base, Self::ROOT), (theirs, Self::ROOT), |step| {
             let (initial, last) = match step {
@@ -184,27 +208,27 @@ impl Tree {
                 Step::Modified(node, new) => (Some(node), Some(new)),
                 Step::Same(..) => return,
             };
-            steps.push((initial, last));
-        });
-        let mut planned = Vec::with_capacity(steps.len());
-        let mut refused = Vec::new();
-        for (initial, last) in steps {
+            let path = last.map(|node| theirs.path(node)).or(initial.map(|node| base.path(node)));
             let initial = initial.map(|node| Item { tree: base, node });
-            let last = last.map(|node| Item { tree: theirs, node });
-            let path = last.or(initial).map(|item| item.tree.path(item.node)).unwrap_or_default();
-            let meaning = self.meaning(Self::ROOT, Change { path: &path, initial, last });
-            if policy == Policy::Refuse && matches!(meaning, Meaning::Conflict(_)) {
-                refused.push(path.clone());
-            }
-            planned.push((path, last, meaning));
-        }
-        if !refused.is_empty() {
-            return Err(MergeError::Refused(refused));
-        }
+            let item = last.map(|node| Item { tree: theirs, node });
+            let path = path.unwrap_or_default();
+            let meaning = self.meaning(Self::ROOT, Change { path: &path, initial, last: item });
+            steps.push(Planned { path, last, meaning });
+        });
+        let is_refused = |step: &Planned| policy == Policy::Refuse && matches!(step.meaning, Meaning::Conflict(_));
+        let refused: Vec<_> = steps.iter().filter(|step| is_refused(step)).map(|step| step.path.clone()).collect();
+        if refused.is_empty() { Ok(MergePlan { steps, policy }) } else { Err(MergeError::Refused(refused)) }
+    }
+
+    /// Does what was planned for this tree, or for one with the same nodes.
+    ///
+    /// # Errors
+    /// `Full`.
+    pub fn carry_out(&mut self, plan: MergePlan, theirs: &Self, stamp: &str) -> Result<Vec<Done>, MergeError> {
         let mut done = Vec::new();
-        for (path, last, meaning) in planned {
-            if let Some(edit) = self.decide(Self::ROOT, &path, meaning, policy, stamp) {
-                self.perform(Self::ROOT, last, edit, &mut done)?;
+        for Planned { path, last, meaning } in plan.steps {
+            if let Some(edit) = self.decide(Self::ROOT, &path, meaning, plan.policy, stamp) {
+                self.perform(Self::ROOT, last.map(|node| Item { tree: theirs, node }), edit, &mut done)?;
             }
         }
         Ok(done)

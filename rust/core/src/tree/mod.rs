@@ -182,6 +182,12 @@ impl Tree {
         &self.blocks
     }
 
+    /// Whether bytes stand anywhere in the text, or in what was added since.
+    pub fn mentions(&self, bytes: &[u8]) -> bool {
+        let has = |text: &[u8]| memchr::memmem::find(text, bytes).is_some();
+        has(&self.text) || has(&self.arena)
+    }
+
     /// The name of a node, as bytes; the root has none.
     #[inline]
     pub fn name(&self, node: NodeId) -> &[u8] {

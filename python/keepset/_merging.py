@@ -1,0 +1,175 @@
+"""Differences between directories of collections, and bringing them from one to another."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from keepset import errors
+from keepset._core import apply_changes, join_directories, list_changes
+from keepset._directory import Directory
+from keepset._foreign import ours
+from keepset._notify import ADD, DEL, MOD, TOK, Event, deliver
+from keepset.locking import hold, hold_both, must_be_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keepset._root import Root
+
+__all__ = ["Change", "Merging", "stamp"]
+
+Change: TypeAlias = "tuple[Any, ...]"
+"""What became of a path: kind, path and item; of MOD and TOK the old and the new item."""
+
+OnClash: TypeAlias = Literal["error", "ours", "theirs", "rename", "concatenate"]
+
+
+def stamp() -> str:
+    """Return the time, as it stands in the names of conflict files: UTC."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+
+
+class Merging(Directory):
+    """The part of `RichCollectionBase` that compares collections and brings changes to them."""
+
+    def diff(
+        self, end_collection: Any, prefix: str = ".", holding_collection: Any = None, *, changes_only: bool = False
+    ) -> list[Change]:
+        r"""Return what leads from this collection to another: a list for `apply`.
+
+        Of each directory first what is gone comes, then what the other has, both in order of appearance. A directory
+        that both have is told by what is in it.
+
+        Args:
+            end_collection: The other collection; one of another library and a `Manifest` will do.
+            prefix: What the paths begin with.
+            holding_collection: Where copies of the files and subcollections are made that stand in the list. Without
+                it they are those of read-only snapshots of both collections.
+            changes_only: Leave out the files that are equal, which are listed since their signatures may differ.
+
+        Returns:
+            Tuples: `(ADD, path, new)`, `(DEL, path, old)`, `(MOD, path, old, new)` and, for equal files,
+            `(TOK, path, old, new)`.
+
+        Raises:
+            ArgumentError: The other one is no collection.
+
+        Examples:
+            >>> from keepset import Collection
+            >>> old = Collection(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:3:b\n")
+            >>> new = Collection(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:b 0:3:c\n")
+            >>> [change[:2] for change in old.diff(new)]
+            [('del', './a'), ('tok', './b'), ('add', './c')]
+        """
+        end = ours(end_collection, self._root)
+        start, start_tree = self._root._snapshot()
+        stop, stop_tree = end._root._snapshot()
+        if prefix and not prefix.endswith("/"):
+            prefix += "/"
+        rows = list_changes(start_tree, self._id, stop_tree, end._id, prefix, changes_only=changes_only)
+        old_item, new_item = start._handle, stop._handle
+        changes: list[Change] = []
+        for kind, path, old, new in rows:
+            if old is None or new is None:
+                changes.append((kind, path, new_item(*new) if new else old_item(*old)))  # type: ignore[misc]  # either is
+            else:
+                changes.append((kind, path, old_item(*old), new_item(*new)))
+        if holding_collection is None:
+            return changes
+        return [(kind, path, *(item.clone(holding_collection, "") for item in items)) for kind, path, *items in changes]
+
+    @must_be_writable
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Bring changes to this collection.
+
+        A change whose path is as it expects is made. One that has been made here already is none. Otherwise what is
+        here stays, and what the change brings is put beside it as `name~YYYYMMDD-HHMMSS~conflict~`; what was changed
+        here and removed there stays.
+
+        Args:
+            changes: A list as `diff` returns it.
+
+        Raises:
+            ArgumentError: Something in the list is no change. Nothing has been done.
+        """
+        roots: list[Root] = []
+        numbers: dict[int, int] = {}
+
+        def place(item: Any) -> tuple[int, int]:
+            item = ours(item, self._root)
+            number = numbers.setdefault(id(item._root), len(roots))
+            if number == len(roots):
+                roots.append(item._root)
+            return number, item._id
+
+        to_do: list[tuple[str, tuple[int, int] | None, tuple[int, int] | None]] = []
+        for change in changes:
+            kind, path, item = change[:3]
+            if kind == ADD:
+                to_do.append((path, None, place(item)))
+            elif kind == DEL:
+                to_do.append((path, place(item), None))
+            elif kind in (MOD, TOK) and len(change) > 3:
+                to_do.append((path, place(item), place(change[3])))
+            else:
+                raise errors.ArgumentError(f"not a change as `diff` returns it: {change!r}")
+        if not to_do:
+            return
+        for root in roots:
+            self._borrow(root)
+        events: list[Event] = []
+        lock = hold(self)
+        try:
+            self._tree.set_uncommitted(self._id)
+            trees = [root._tree for root in roots]
+            self._root._note(apply_changes(self._tree, self._id, trees, to_do, stamp()), events)
+        finally:
+            lock.release()
+        deliver(events)
+
+    def _borrow(self, origin: Any) -> None:
+        """Let this collection refer to bytes in memory of another one."""
+        first, second = hold_both(self, origin)
+        try:
+            cells = origin._tree.pending_cells()
+            if cells:
+                origin._lend_buffers(cells, self._root)
+        finally:
+            second.release()
+            first.release()
+
+    @must_be_writable
+    def merge_from(self, other: Any, on_conflict: OnClash = "error") -> None:
+        r"""Put copies of all that is in another collection here. Directories that both have are joined.
+
+        Args:
+            other: The other collection; one of another library and a `Manifest` will do.
+            on_conflict: What becomes of a name that both have, if it is not the same file: "error" does nothing at
+                all, "ours" leaves the other out, "theirs" lets it take the place, "rename" gives it a free name
+                (`name~2.txt` beside `name.txt`), and "concatenate" puts its bytes behind those of the file here.
+
+        Raises:
+            ArgumentError: The other one is no collection, or `on_conflict` is none of these.
+            MergeConflictError: Both have a name, and that is an error. Nothing has been done.
+
+        Examples:
+            >>> from keepset import Collection
+            >>> collection = Collection("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n")
+            >>> collection.merge_from(Collection("./d 37b51d194a7513e45b56f6524f2d51f2+3 0:3:a 0:3:b\n"), "rename")
+            >>> sorted(collection["d"])
+            ['a', 'a~2', 'b']
+        """
+        origin = ours(other, self._root)
+        events: list[Event] = []
+        first, second = hold_both(self, origin)
+        try:
+            cells = origin._tree.cells_below(origin._id)
+            if cells:
+                origin._root._lend_buffers(cells, self._root)
+            done = join_directories(self._tree, self._id, origin._tree, origin._id, on_conflict)
+            self._root._note(done, events)
+        finally:
+            second.release()
+            first.release()
+        deliver(events)
