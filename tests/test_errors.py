@@ -46,6 +46,10 @@ def test_every_class_of_the_module_is_exported_and_drawn_in_its_docstring() -> N
     assert all(name in errors.__doc__ for name in public)
 
 
+def test_tracebacks_name_the_module_that_callers_import() -> None:
+    assert {error.__module__ for error in all_errors()} == {"keepset.errors"}
+
+
 def test_codes_are_distinct() -> None:
     codes = [error.code for error in all_errors()]
     assert len(codes) == len(set(codes))

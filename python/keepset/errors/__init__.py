@@ -1,0 +1,117 @@
+"""Everything that keepset raises on purpose, in one tree.
+
+Each class also derives from the builtin that callers already catch, and carries a `code`: a short stable string for
+programs to branch on (messages are for people and may change).
+
+    KeepsetError
+    ├── ArgumentError                ValueError            a call, a path or a text that cannot be right
+    ├── SyntaxError                  ValueError            a text that does not follow its grammar
+    │   └── ManifestError            (also ArgumentError)  a manifest: code, line, column, offset, token
+    ├── PathNotFoundError            FileNotFoundError     no such path in the manifest
+    ├── PathIsADirectoryError        IsADirectoryError     a file was asked for
+    ├── PathNotADirectoryError       NotADirectoryError    a directory was asked for
+    ├── ReferenceNotFoundError       FileNotFoundError     nothing has that name, UUID or hash
+    ├── AmbiguousReferenceError      ValueError            several things have that name
+    ├── MergeConflictError           ValueError            both sides have changed the same paths
+    ├── TransferError                OSError               a local file that cannot be copied from or to
+    ├── ConfigError                  ValueError            settings that lack or contradict each other
+    ├── KeepRequestError             OSError               Keep could not do what it was asked to
+    │   ├── KeepReadError
+    │   │   ├── NotFoundError        FileNotFoundError     no such block
+    │   │   └── BlockDamagedError                          what is stored is not that block
+    │   └── KeepWriteError
+    │       ├── BlockCollisionError                        other bytes are stored under this hash
+    │       └── BlockTooLargeError   (also ArgumentError)  more than 64 MiB
+    ├── StoreError                   OSError               a local store that cannot be used as it is
+    │   ├── StoreFullError           (also KeepWriteError) no space left
+    │   ├── StoreReadOnlyError       (also KeepWriteError) PermissionError: it may not be written to
+    │   ├── StoreBusyError           TimeoutError          another process holds it for too long
+    │   ├── StoreDamagedError                              its catalog is not what it was
+    │   └── StoreVersionError                              a later keepset made it
+    ├── StoreClosedError             ValueError            used after `close`, as with a file
+    ├── ApiError                     RuntimeError          the catalog refuses a request
+    │   └── ConflictError                                  the record has changed meanwhile
+    ├── AssertionError               AssertionError        saved without a record
+    └── InternalError                RuntimeError          a bug in keepset
+
+`ArgumentError`, `SyntaxError`, `ApiError`, `NotFoundError` and the names that begin with `Keep` are those that scripts
+written for `arvados.errors` catch; as there, `SyntaxError` is not the builtin.
+"""
+
+from keepset.errors._api import (
+    ApiError,
+    ConflictError,
+)
+from keepset.errors._base import (
+    ArgumentError,
+    AssertionError,
+    ConfigError,
+    InternalError,
+    KeepsetError,
+    SyntaxError,
+)
+from keepset.errors._keep import (
+    BlockCollisionError,
+    BlockDamagedError,
+    BlockTooLargeError,
+    KeepReadError,
+    KeepRequestError,
+    KeepWriteError,
+    NotFoundError,
+)
+from keepset.errors._manifests import (
+    AmbiguousReferenceError,
+    ManifestError,
+    MergeConflictError,
+    PathIsADirectoryError,
+    PathNotADirectoryError,
+    PathNotFoundError,
+    ReferenceNotFoundError,
+    TransferError,
+)
+from keepset.errors._stores import (
+    StoreBusyError,
+    StoreClosedError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreVersionError,
+)
+
+__all__ = [
+    "AmbiguousReferenceError",
+    "ApiError",
+    "ArgumentError",
+    "AssertionError",
+    "BlockCollisionError",
+    "BlockDamagedError",
+    "BlockTooLargeError",
+    "ConfigError",
+    "ConflictError",
+    "InternalError",
+    "KeepReadError",
+    "KeepRequestError",
+    "KeepWriteError",
+    "KeepsetError",
+    "ManifestError",
+    "MergeConflictError",
+    "NotFoundError",
+    "PathIsADirectoryError",
+    "PathNotADirectoryError",
+    "PathNotFoundError",
+    "ReferenceNotFoundError",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreVersionError",
+    "SyntaxError",
+    "TransferError",
+]
+
+for _name in __all__:
+    # Tracebacks and pickles name the module from which they are caught.
+    globals()[_name].__module__ = __name__

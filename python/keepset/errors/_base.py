@@ -1,0 +1,67 @@
+"""The root of the tree, and the errors that belong to no part of the package alone."""
+
+import builtins
+import errno
+
+
+class KeepsetError(Exception):
+    """The root of the tree: `except KeepsetError` catches everything that keepset raises on purpose.
+
+    Attributes:
+        code: A short, stable name of what went wrong, such as `"path-not-found"`.
+    """
+
+    code: str = "error"
+
+
+class ArgumentError(KeepsetError, ValueError):
+    """An argument that cannot be right, whatever the state of things."""
+
+    code = "bad-argument"
+
+
+class SyntaxError(KeepsetError, ValueError):
+    """A text that does not follow its grammar. Not the builtin of the same name."""
+
+    code = "bad-syntax"
+
+
+class FileError(KeepsetError, OSError):
+    """What errors about one file or folder share: a complete message, and the fields of an `OSError`.
+
+    Args:
+        message: What was wrong, where, and what to do.
+        path: The file or folder; becomes `filename`.
+    """
+
+    _errno: int = errno.EIO
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        """Make the error."""
+        OSError.__init__(self, self._errno, message, path)
+
+    def __str__(self) -> str:
+        """Say what was wrong, without `[Errno …]`: the message is complete."""
+        return str(self.strerror)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the arguments of this constructor: those of `OSError` differ."""
+        return type(self), (self.strerror, self.filename), self.__dict__
+
+
+class ConfigError(KeepsetError, ValueError):
+    """Settings (the environment, the settings file) that lack something or contradict each other."""
+
+    code = "bad-configuration"
+
+
+class AssertionError(KeepsetError, builtins.AssertionError):
+    """Something that must hold does not: a collection is saved that is tied to no record."""
+
+    code = "no-record"
+
+
+class InternalError(KeepsetError, RuntimeError):
+    """The engine met a state that it rules out: a bug in keepset, never the caller's fault. Please report it."""
+
+    code = "internal-error"
