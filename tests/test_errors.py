@@ -192,3 +192,28 @@ def test_the_reason_of_an_api_error_is_the_servers(content: bytes, reason: str) 
     assert errors.ApiError(reply, content).reason == reason
     if content != b"\xff":  # which 3.2.1 cannot read
         assert official.ApiError(reply, content)._get_reason() in {reason, "Bad Gateway"}
+
+
+def test_a_request_that_was_answered_is_told_as_by_the_official_client() -> None:
+    official = pytest.importorskip("arvados.errors")
+    for answer, status in (("Service Unavailable", 503), ("could not connect", 0)):
+        ours = errors.KeepWriteError("failed", {"http://one/": errors.HttpError(status, answer)}, "service")
+        theirs = official.KeepWriteError("failed", {"http://one/": official.HttpError(status, answer)}, "service")
+        assert str(ours) == str(theirs)
+
+
+@pytest.mark.parametrize("duplicate", [lambda error: error, *DUPLICATES])
+def test_an_http_error_has_the_status_and_the_reason(duplicate: Callable[[Exception], Exception]) -> None:
+    again = duplicate(errors.HttpError(503, "Service Unavailable"))
+    assert isinstance(again, errors.HttpError)
+    assert (again.status_code, again.reason, str(again)) == (503, "Service Unavailable", "503 Service Unavailable")
+
+
+def test_not_implemented_is_also_the_builtin() -> None:
+    assert issubclass(errors.NotImplementedError, NotImplementedError)
+
+
+def test_a_cache_error_carries_what_each_request_met() -> None:
+    assert errors.KeepCacheError("no space", {"a block": OSError("full")}, "block").request_errors().keys() == {
+        "a block"
+    }

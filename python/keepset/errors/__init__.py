@@ -19,9 +19,12 @@ programs to branch on (messages are for people and may change).
     │   ├── KeepReadError
     │   │   ├── NotFoundError        FileNotFoundError     no such block
     │   │   └── BlockDamagedError                          what is stored is not that block
-    │   └── KeepWriteError
-    │       ├── BlockCollisionError                        other bytes are stored under this hash
-    │       └── BlockTooLargeError   (also ArgumentError)  more than 64 MiB
+    │   ├── KeepWriteError
+    │   │   ├── BlockCollisionError                        other bytes are stored under this hash
+    │   │   └── BlockTooLargeError   (also ArgumentError)  more than 64 MiB
+    │   └── KeepCacheError                                 the cache on the disk cannot be used
+    ├── NoKeepServersError           RuntimeError          there is no Keep service to ask
+    ├── HttpError                    RuntimeError          what one service answered
     ├── StoreError                   OSError               a local store that cannot be used as it is
     │   ├── StoreFullError           (also KeepWriteError) no space left
     │   ├── StoreReadOnlyError       (also KeepWriteError) PermissionError: it may not be written to
@@ -31,11 +34,16 @@ programs to branch on (messages are for people and may change).
     ├── StoreClosedError             ValueError            used after `close`, as with a file
     ├── ApiError                     RuntimeError          the catalog refuses a request
     │   └── ConflictError                                  the record has changed meanwhile
+    ├── StaleWriterStateError        RuntimeError          what a dumped state rests on has changed
+    ├── CommandFailedError           RuntimeError          another program has failed
+    ├── FeatureNotEnabledError       RuntimeError          the cluster does not have it switched on
+    ├── NotImplementedError          NotImplementedError   there is no such thing here
     ├── AssertionError               AssertionError        saved without a record
     └── InternalError                RuntimeError          a bug in keepset
 
-`ArgumentError`, `SyntaxError`, `ApiError`, `NotFoundError` and the names that begin with `Keep` are those that scripts
-written for `arvados.errors` catch; as there, `SyntaxError` is not the builtin.
+All names of `arvados.errors` are here, so that scripts that catch them work; as there, `SyntaxError` is not the
+builtin. `CommandFailedError`, `FeatureNotEnabledError` and `NotImplementedError` are here for them alone: nothing in
+this package raises them.
 """
 
 from keepset.errors._api import (
@@ -45,18 +53,25 @@ from keepset.errors._api import (
 from keepset.errors._base import (
     ArgumentError,
     AssertionError,
+    CommandFailedError,
     ConfigError,
+    FeatureNotEnabledError,
     InternalError,
     KeepsetError,
+    NotImplementedError,
+    StaleWriterStateError,
     SyntaxError,
 )
 from keepset.errors._keep import (
     BlockCollisionError,
     BlockDamagedError,
     BlockTooLargeError,
+    HttpError,
+    KeepCacheError,
     KeepReadError,
     KeepRequestError,
     KeepWriteError,
+    NoKeepServersError,
     NotFoundError,
 )
 from keepset.errors._manifests import (
@@ -87,20 +102,27 @@ __all__ = [
     "BlockCollisionError",
     "BlockDamagedError",
     "BlockTooLargeError",
+    "CommandFailedError",
     "ConfigError",
     "ConflictError",
+    "FeatureNotEnabledError",
+    "HttpError",
     "InternalError",
+    "KeepCacheError",
     "KeepReadError",
     "KeepRequestError",
     "KeepWriteError",
     "KeepsetError",
     "ManifestError",
     "MergeConflictError",
+    "NoKeepServersError",
     "NotFoundError",
+    "NotImplementedError",
     "PathIsADirectoryError",
     "PathNotADirectoryError",
     "PathNotFoundError",
     "ReferenceNotFoundError",
+    "StaleWriterStateError",
     "StoreBusyError",
     "StoreClosedError",
     "StoreDamagedError",

@@ -55,6 +55,30 @@ class ConfigError(KeepsetError, ValueError):
     code = "bad-configuration"
 
 
+class StaleWriterStateError(KeepsetError, RuntimeError):
+    """What the dumped state of a writer rests on is gone: a source was changed, or a signature has ended."""
+
+    code = "stale-writer-state"
+
+
+class CommandFailedError(KeepsetError, RuntimeError):
+    """Another program was run and has failed."""
+
+    code = "command-failed"
+
+
+class FeatureNotEnabledError(KeepsetError, RuntimeError):
+    """A cluster does not have switched on what was asked for."""
+
+    code = "feature-not-enabled"
+
+
+class NotImplementedError(KeepsetError, builtins.NotImplementedError):
+    """What was asked for does not exist here."""
+
+    code = "not-implemented"
+
+
 class AssertionError(KeepsetError, builtins.AssertionError):
     """Something that must hold does not: a collection is saved that is tied to no record."""
 

@@ -9,6 +9,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+class HttpError(KeepsetError, RuntimeError):
+    """The answer of a service, among the `request_errors` of a `KeepRequestError`.
+
+    Args:
+        status_code: The HTTP status; 0 if there was no answer.
+        reason: Its name, or why there was no answer.
+
+    Attributes:
+        status_code: As given.
+        reason: As given.
+    """
+
+    code = "http-error"
+
+    def __init__(self, status_code: int, reason: str) -> None:
+        """Make the error, with the arguments that `arvados.errors.HttpError` takes."""
+        super().__init__(status_code, reason)
+        self.status_code = status_code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return status and reason."""
+        return f"{self.status_code} {self.reason}"
+
+
+class NoKeepServersError(KeepsetError, RuntimeError):
+    """There is no Keep service to ask."""
+
+    code = "no-keep-servers"
+
+
 class KeepRequestError(KeepsetError, OSError):
     """Keep could not do what it was asked to.
 
@@ -45,14 +76,19 @@ class KeepRequestError(KeepsetError, OSError):
 
     def __str__(self) -> str:
         """Say what was wrong, and then what each request met."""
-        details = [
-            f"{self.label} {key} raised {type(error).__name__} ({error})" for key, error in self._request_errors.items()
-        ]
+        details = [f"{self.label} {key} {_met(error)}" for key, error in self._request_errors.items()]
         return f"{self.message}: {'; '.join(details)}" if details else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments of this constructor: those of `OSError` differ."""
         return type(self), (self.message, self._request_errors, self.label, self.filename), self.__dict__
+
+
+def _met(error: Exception) -> str:
+    """Say what one request met, in the words of the official client."""
+    if isinstance(error, HttpError):
+        return f"responded with {error.status_code} {error.reason}"
+    return f"raised {type(error).__name__} ({error})"
 
 
 class KeepReadError(KeepRequestError):
@@ -65,6 +101,12 @@ class KeepWriteError(KeepRequestError):
     """A block could not be stored."""
 
     code = "keep-write"
+
+
+class KeepCacheError(KeepRequestError):
+    """The cache of blocks on the disk cannot be used."""
+
+    code = "keep-cache"
 
 
 class NotFoundError(KeepReadError, FileNotFoundError):
