@@ -1,7 +1,7 @@
 """The file objects for reading that `Collection.open` returns: binary files, on which `io.TextIOWrapper` puts text.
 
-Reading goes through a small buffer that is filled ahead while reading is sequential, and that any write to the file
-makes void.
+Those of `keepset.stream` read in the same way; what differs is where the bytes come from (`_source`). Reading
+goes through a small buffer that is filled ahead while reading is sequential, and that any write to the file makes void.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer as ReadableBuffer
 
+    from keepset._source import Source
     from keepset.arvfile import ArvadosFile
     from keepset.keep.base import Data
 
-__all__ = ["ArvadosFileReader", "FileLikeObjectBase"]
+__all__ = ["ArvadosFileReader", "ArvadosFileReaderBase", "FileLikeObjectBase"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,19 +91,19 @@ class FileLikeObjectBase(io.BufferedIOBase):
         return checked
 
 
-class ArvadosFileReader(FileLikeObjectBase):
-    """A binary file object for reading.
+class ArvadosFileReaderBase(FileLikeObjectBase):
+    """A binary file object for reading. A subclass says what it reads.
 
     Args:
-        arvadosfile: The file.
+        name: The name of the file.
         mode: A mode of `open`.
-        num_retries: How often a fetch is tried again; None for the collection's number.
+        num_retries: How often a fetch is tried again; None for the number of what it reads from.
 
     Attributes:
-        arvadosfile: The file.
-        num_retries: How often a fetch is tried again; None for the collection's number.
+        num_retries: As given.
     """
 
+    _source: Source
     _is_wrapped = False
     _position = 0
     _buffer: bytes = b""
@@ -111,12 +112,10 @@ class ArvadosFileReader(FileLikeObjectBase):
     # Where a sequential reader would go on.
     _next = 0
     # The part of the file that was read last, if it is in one stored block: start, end, version, bytes.
-    _segment: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
+    _segment_read: tuple[int, int, int, memoryview] = (0, 0, -1, memoryview(b""))
 
-    def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
-        self._name = arvadosfile._root._tree.name(arvadosfile._id)
-        self.mode = mode
-        self.arvadosfile = arvadosfile
+    def __init__(self, name: str, mode: str, num_retries: int | None = None) -> None:
+        super().__init__(name, mode)
         self.num_retries = num_retries
 
     def readable(self) -> bool:
@@ -129,11 +128,7 @@ class ArvadosFileReader(FileLikeObjectBase):
 
     def size(self) -> int:
         """Return the number of bytes of the file."""
-        return self.arvadosfile.size()
-
-    def stream_name(self) -> str:
-        """Return the path of the collection that the file is in, beginning with `.`."""
-        return self.arvadosfile.stream_name()
+        return self._source.size()
 
     def tell(self) -> int:
         """Return the position, in bytes."""
@@ -169,22 +164,22 @@ class ArvadosFileReader(FileLikeObjectBase):
     def _get(self, offset: int, size: int, num_retries: int | None = None) -> Data:
         """Return bytes, fewer than asked for only at the end of the file."""
         start = offset - self._buffer_start
-        if start >= 0 and start + size <= len(self._buffer) and self._buffer_version == self.arvadosfile._state.version:
+        if start >= 0 and start + size <= len(self._buffer) and self._buffer_version == self._source._state.version:
             self._next = offset + size
             return self._buffer[start : start + size]
-        segment = self._segment
-        if segment[0] <= offset and offset + size <= segment[1] and segment[2] == self.arvadosfile._state.version:
+        segment = self._segment_read
+        if segment[0] <= offset and offset + size <= segment[1] and segment[2] == self._source._state.version:
             self._next = offset + size
             return segment[3][offset - segment[0] : offset + size - segment[0]]
         retries = self.num_retries if num_retries is None else num_retries
         if size >= _AHEAD or offset != self._next:
             if size < _AHEAD:
-                self._segment = self.arvadosfile._segment(offset, retries)
-            found = self.arvadosfile._read(offset, size, retries)
+                self._segment_read = self._source._segment(offset, retries)
+            found = self._source._read(offset, size, retries)
             self._next = offset + len(found)
             return found
-        version = self.arvadosfile._state.version
-        self._buffer = bytes(self.arvadosfile._read(offset, _AHEAD, retries))
+        version = self._source._state.version
+        self._buffer = bytes(self._source._read(offset, _AHEAD, retries))
         self._buffer_start, self._buffer_version = offset, version
         data = self._buffer[:size]
         self._next = offset + len(data)
@@ -208,11 +203,11 @@ class ArvadosFileReader(FileLikeObjectBase):
             raise ValueError("I/O operation on closed file")
         if size is None or size < 0:
             retries = self.num_retries if num_retries is None else num_retries
-            rest = self.arvadosfile.readfrom(self._position, _ALL, retries, True, return_memoryview)
-            self._position = self._next = self._position + len(rest)
-            return rest
-        data = self._get(self._position, size, num_retries)
-        self._position += len(data)
+            data = self._source._read(self._position, _ALL, retries)
+            self._position = self._next = self._position + len(data)
+        else:
+            data = self._get(self._position, size, num_retries)
+            self._position += len(data)
         if return_memoryview:
             return memoryview(data)
         return data if isinstance(data, bytes) else bytes(data)
@@ -255,7 +250,8 @@ class ArvadosFileReader(FileLikeObjectBase):
             return_memoryview: Return a view.
         """
         retries = self.num_retries if num_retries is None else num_retries
-        return self.arvadosfile.readfrom(offset, size, retries, True, return_memoryview)
+        data = self._source._read(offset, size, retries)
+        return memoryview(data) if return_memoryview else bytes(data)
 
     def readall(self, size: int = 1 << 20, num_retries: int | None = None) -> Iterator[bytes]:
         """Yield what is left of the file in chunks.
@@ -280,7 +276,7 @@ class ArvadosFileReader(FileLikeObjectBase):
         length = 0
         while limit is None or length < limit:
             start = self._position - self._buffer_start
-            if not (self._buffer_version == self.arvadosfile._state.version and 0 <= start < len(self._buffer)):
+            if not (self._buffer_version == self._source._state.version and 0 <= start < len(self._buffer)):
                 self._next = self._position
                 if not self._get(self._position, 1, num_retries):
                     break
@@ -307,7 +303,7 @@ class ArvadosFileReader(FileLikeObjectBase):
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines from the position on, which follows them."""
         while True:
-            start, version = self._position, self.arvadosfile._state.version
+            start, version = self._position, self._source._state.version
             lines = bytes(self._get(start, _AHEAD)).split(b"\n")
             rest = lines.pop()  # the start of the next line
             for text in lines:
@@ -315,7 +311,7 @@ class ArvadosFileReader(FileLikeObjectBase):
                 self._position += len(line)
                 expected = self._position
                 yield line
-                if self._position != expected or self.arvadosfile._state.version != version:
+                if self._position != expected or self._source._state.version != version:
                     break  # the caller has moved on, or the rest is out of date
             else:
                 if lines and rest:
@@ -373,3 +369,33 @@ class ArvadosFileReader(FileLikeObjectBase):
     def decompressed_name(self) -> str:
         """Return the name without `.bz2` or `.gz`."""
         return _COMPRESSED.sub("", self.name)
+
+
+class ArvadosFileReader(ArvadosFileReaderBase):
+    """A binary file object for reading a file of a collection.
+
+    Args:
+        arvadosfile: The file.
+        mode: A mode of `open`.
+        num_retries: How often a fetch is tried again; None for the collection's number.
+
+    Attributes:
+        num_retries: As given.
+    """
+
+    _source: ArvadosFile
+
+    def __init__(self, arvadosfile: ArvadosFile, mode: str = "r", num_retries: int | None = None) -> None:
+        self._name = arvadosfile._root._tree.name(arvadosfile._id)
+        self.mode = mode
+        self._source = arvadosfile
+        self.num_retries = num_retries
+
+    @property
+    def arvadosfile(self) -> ArvadosFile:
+        """The file."""
+        return self._source
+
+    def stream_name(self) -> str:
+        """Return the path of the collection that the file is in, beginning with `.`."""
+        return self._source.stream_name()

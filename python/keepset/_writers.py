@@ -35,7 +35,7 @@ class ArvadosFileWriter(ArvadosFileReader):
         # What the base class does, since small files are opened by the million.
         self._name = arvadosfile._root._tree.name(arvadosfile._id)
         self.mode = mode
-        self.arvadosfile = arvadosfile
+        self._source = arvadosfile
         self.num_retries = num_retries
         if mode[0] == "a" and mode != "ab+":  # what is opened to be read as well starts at the start, as in 3.2.1
             self._position = arvadosfile.size()
@@ -62,7 +62,7 @@ class ArvadosFileWriter(ArvadosFileReader):
         if self._is_closed:
             raise ValueError("I/O operation on closed file")
         plain = data if isinstance(data, bytes) else plain_bytes(data)
-        file = self.arvadosfile
+        file = self._source
         if self.mode[0] == "a":
             file._write(None, plain)
             self._position = file.size()
@@ -102,7 +102,7 @@ class ArvadosFileWriter(ArvadosFileReader):
         size = self._position if size is None else operator.index(size)
         if size < 0:
             raise OSError(errno.EINVAL, "the size must not be negative")
-        self.arvadosfile.truncate(size)
+        self._source.truncate(size)
         return size
 
     def flush(self) -> None:
@@ -117,7 +117,7 @@ class ArvadosFileWriter(ArvadosFileReader):
         if self._is_closed:
             raise ValueError("I/O operation on closed file")
         if not self._is_wrapped:
-            self.arvadosfile._flush_for_now()
+            self._source._flush_for_now()
 
     def close(self, flush: bool | None = None) -> None:
         """End writing.
@@ -133,9 +133,9 @@ class ArvadosFileWriter(ArvadosFileReader):
             return
         try:
             if self._is_dropped:
-                self.arvadosfile._forget_writer(self)
+                self._source._forget_writer(self)
             else:
-                self.arvadosfile.remove_writer(self, flush)
+                self._source.remove_writer(self, flush)
         finally:
             self._is_closed = True
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._foreign import root_of
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
-from keepset._readers import ArvadosFileReader, FileLikeObjectBase
+from keepset._readers import ArvadosFileReader, ArvadosFileReaderBase, FileLikeObjectBase
 from keepset._writers import ArvadosFileWriter
 from keepset._writing import WrittenFile
 from keepset.blocks import BlockManager, CellGone
@@ -37,6 +37,7 @@ __all__ = [
     "WRITE",
     "ArvadosFile",
     "ArvadosFileReader",
+    "ArvadosFileReaderBase",
     "ArvadosFileWriter",
     "NoopLock",
     "must_be_writable",

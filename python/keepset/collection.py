@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from keepset._core import Tree
     from keepset.blocks import BlockManager
     from keepset.locking import Lock
+    from keepset.stream import StreamFileReader
 
 __all__ = [
     "ADD",
@@ -324,15 +325,18 @@ class CollectionReader(Collection):
         """Return that it cannot be written."""
         return False
 
+    _stream_text: str | None = None
+
     def normalize(self) -> None:
-        """Have `manifest_text` give the normal form."""
-        self._text = self._manifest_of(self._tree, ROOT).normalized().text
+        """Have `all_streams` and `all_files` give those of the normal form, as in 1.x; nothing else changes."""
+        self._stream_text = self.manifest_text(normalize=True)
 
     def all_streams(self) -> list[StreamReader]:
         """Return a reader for each stream of the manifest."""
-        return StreamReader.all_of(self)
+        text = self.manifest_text() if self._stream_text is None else self._stream_text
+        return StreamReader.all_of(text, self._my_keep(), self.num_retries)
 
-    def all_files(self) -> Iterator[Any]:
-        """Yield each file of the manifest."""
+    def all_files(self) -> Iterator[StreamFileReader]:
+        """Yield a binary file object for each file of the manifest, stream by stream."""
         for stream in self.all_streams():
             yield from stream.all_files()
