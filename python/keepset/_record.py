@@ -65,7 +65,7 @@ class Record:
         if self._api_client is None:
             from keepset import session
 
-            self._api_client = session.default_session()
+            self._api_client = session.default_session(self._apiconfig)
         return self._api_client
 
     def _my_keep(self) -> Any:

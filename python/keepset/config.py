@@ -122,13 +122,17 @@ def flag_is_true(key: str, d: Mapping[str, str] | None = None) -> bool:
     return (settings() if d is None else d).get(key, "").lower() in _TRUE
 
 
-def api_host_and_token() -> tuple[str, str] | None:
+def api_host_and_token(d: Mapping[str, str] | None = None) -> tuple[str, str] | None:
     """Return the API server's host and the token for it, or None when neither is set.
+
+    Args:
+        d: Where to look; None for `settings()`.
 
     Raises:
         ConfigError: Only one of the two is set.
     """
-    host, token = get("ARVADOS_API_HOST"), get("ARVADOS_API_TOKEN")
+    found = settings() if d is None else d
+    host, token = found.get("ARVADOS_API_HOST"), found.get("ARVADOS_API_TOKEN")
     if host and token:
         return host, token
     if host or token:

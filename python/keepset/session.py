@@ -12,7 +12,7 @@ takes, and knows the Keep client that belongs to it.
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -198,22 +198,24 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
     return _open(usual_folder()[0])
 
 
-def default_session() -> Store:
+def default_session(apiconfig: Mapping[str, str] | None = None) -> Store:
     """Return what is used when nobody says which catalog and which Keep: the same for the whole process.
 
     The first of these that is there: `KEEP_LOCAL_STORE`; the cluster of `ARVADOS_API_HOST` and `ARVADOS_API_TOKEN` (the
     environment or the settings file); the folder that `KEEPSET_STORE` names; the usual folder, with a warning in the
     log, so that a job that has lost its environment is noticed.
 
+    Args:
+        apiconfig: Settings that name the cluster, or none, instead of those of the environment and the file.
+
     Raises:
         ConfigError: A cluster is named, which this version cannot use, or only half of one.
         StoreError: The local store cannot be used.
     """
-    if config.api_host_and_token() is not None:
-        host = config.get("ARVADOS_API_HOST")
+    if cluster := config.api_host_and_token(apiconfig):
         raise errors.ConfigError(
-            f"ARVADOS_API_HOST names a cluster ({host}), and this version of keepset has no network client yet: pass"
-            " arvados.api() as api_client and an arvados.KeepClient as keep_client, or open a local store with"
+            f"ARVADOS_API_HOST names a cluster ({cluster[0]}), and this version of keepset has no network client yet:"
+            " pass arvados.api() as api_client and an arvados.KeepClient as keep_client, or open a local store with"
             " keepset.open_store, or unset ARVADOS_API_HOST and ARVADOS_API_TOKEN"
         )
     if flat := os.environ.get("KEEP_LOCAL_STORE"):
