@@ -10,13 +10,13 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from keepset import errors
+from keepset import blocks, errors
 from keepset._foreign import root_of
 from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import ArvadosFileReader, ArvadosFileReaderBase, FileLikeObjectBase
 from keepset._writers import ArvadosFileWriter
 from keepset._writing import WrittenFile
-from keepset.blocks import BlockManager, CellGone
+from keepset.blocks import CellGone
 from keepset.locator import KeepLocator
 from keepset.locking import NoopLock, hold, hold_both, must_be_writable, synchronized
 from keepset.ranges import Range, locators_and_ranges
@@ -44,7 +44,7 @@ __all__ = [
     "synchronized",
 ]
 
-_BlockManager = BlockManager
+_BlockManager = blocks.BlockManager
 _FileLikeObjectBase = FileLikeObjectBase
 
 

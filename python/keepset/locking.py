@@ -122,20 +122,20 @@ def hold_both(one: Node, other: Node) -> tuple[Lock, Lock]:
         first.release()
 
 
-def synchronized(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
+def synchronized(orig_func: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
     """Make a method run under `self.lock`.
 
     Args:
-        method: The method; its object has a `lock`.
+        orig_func: The method; its object has a `lock`.
 
     Returns:
         The method, locked.
     """
 
-    @functools.wraps(method)
+    @functools.wraps(orig_func)
     def locked(self: L, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with self.lock:
-            return method(self, *args, **kwargs)
+            return orig_func(self, *args, **kwargs)
 
     return locked
 
@@ -153,19 +153,19 @@ def check_writable(item: _Writable) -> None:
         raise OSError(errno.EROFS, "the collection is read-only")
 
 
-def must_be_writable(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
+def must_be_writable(orig_func: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
     """Make a method refuse to run on what cannot be written.
 
     Args:
-        method: The method; its object has a method `writable`.
+        orig_func: The method; its object has a method `writable`.
 
     Returns:
         The method, which raises `OSError` with `EROFS` if the collection is read-only.
     """
 
-    @functools.wraps(method)
+    @functools.wraps(orig_func)
     def checked(self: W, /, *args: P.args, **kwargs: P.kwargs) -> T:
         check_writable(self)
-        return method(self, *args, **kwargs)
+        return orig_func(self, *args, **kwargs)
 
     return checked

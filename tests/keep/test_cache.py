@@ -197,3 +197,20 @@ def test_readers_that_alternate_between_blocks_read_each_once(tmp_path: Path, mo
         for file in (collection["file"], other["file"]):
             assert file.readfrom(start, 1000) == blocks[start // 1000]
     assert read == {locator(block)[:32]: 1 for block in blocks}
+
+
+def test_a_block_is_found_by_its_locator_and_forgotten() -> None:
+    cache = KeepBlockCache(0, 0, False, None)
+    assert cache.cache_max == KeepBlockCache().cache_max
+    digest = locator(b"aaa")[:32]
+    cache.block(digest, lambda: b"aaa")
+    assert cache.get(locator(b"aaa") + "+Kzzzzz") == cache.get(digest) == b"aaa"
+    cache.clear()
+    assert cache.get(digest) is None
+    cache.block(digest, lambda: b"bbb")
+    assert cache.get(digest) == b"bbb"
+
+
+def test_a_cache_on_the_disk_is_not_silently_one_in_memory() -> None:
+    with pytest.raises(NotImplementedError, match="disk_cache"):
+        KeepBlockCache(disk_cache=True)

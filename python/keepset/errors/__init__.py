@@ -42,8 +42,8 @@ programs to branch on (messages are for people and may change).
     └── InternalError                RuntimeError          a bug in keepset
 
 All names of `arvados.errors` are here, so that scripts that catch them work; as there, `SyntaxError` is not the
-builtin. `CommandFailedError`, `FeatureNotEnabledError` and `NotImplementedError` are here for them alone: nothing in
-this package raises them. `keepset.vocabulary` has further ones of its own, below `KeepsetError`.
+builtin. `CommandFailedError` and `FeatureNotEnabledError` are here for them alone: nothing in this package raises them.
+`keepset.vocabulary` has further ones of its own, below `KeepsetError`.
 """
 
 from keepset.errors._api import (

@@ -5,6 +5,8 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from keepset import errors
+
 __all__ = ["KeepBlockCache"]
 
 _DEFAULT_MAX = 256 << 20
@@ -16,10 +18,16 @@ class KeepBlockCache:
     What is put in is believed, so it must have been compared with its hash.
 
     Args:
-        cache_max: How many bytes may be kept; None for 256 MiB, as arvados-python-client does.
+        cache_max: How many bytes may be kept; None or 0 for 256 MiB, as arvados-python-client does.
+        max_slots: For the sake of 3.2.1: it is bytes that count, not blocks.
+        disk_cache: Whether blocks are to be kept on the disk, which there is not yet.
+        disk_cache_dir: The folder for them.
 
     Attributes:
-        cache_max: As given.
+        cache_max: How many bytes may be kept.
+
+    Raises:
+        NotImplementedError: A cache on the disk was asked for.
 
     Example:
         >>> cache = KeepBlockCache()
@@ -29,8 +37,17 @@ class KeepBlockCache:
         b'foo'
     """
 
-    def __init__(self, cache_max: int | None = None) -> None:
-        self.cache_max = _DEFAULT_MAX if cache_max is None else cache_max
+    def __init__(
+        self,
+        cache_max: int | None = None,
+        max_slots: int = 0,
+        disk_cache: bool = False,
+        disk_cache_dir: str | None = None,
+    ) -> None:
+        del max_slots, disk_cache_dir
+        if disk_cache:
+            raise errors.NotImplementedError("a cache on the disk comes with the network client; leave disk_cache out")
+        self.cache_max = cache_max or _DEFAULT_MAX
         # By digest, the one that was asked for last at the end.
         self._blocks: dict[str, bytes] = {}
         self._size = 0
@@ -42,22 +59,29 @@ class KeepBlockCache:
         # Blocks that somebody is fetching; the event is set when that is over.
         self._fetching: dict[str, threading.Event] = {}
 
-    def get(self, digest: str) -> bytes | None:
+    def get(self, locator: str) -> bytes | None:
         """Return a block if it is here.
 
         Args:
-            digest: Its MD5 in hexadecimal.
+            locator: Its locator, or its MD5 in hexadecimal.
         """
         with self._lock:
-            return self._touch(digest)
+            return self._touch(locator[:32])
 
-    def block(self, digest: str, fetch: Callable[[], bytes]) -> bytes:
+    def clear(self) -> None:
+        """Forget all blocks."""
+        with self._lock:
+            self._blocks.clear()
+            self._size = 0
+
+    def block(self, locator: str, fetch: Callable[[], bytes]) -> bytes:
         """Return a block, which is fetched if it is not here. Readers that want it at the same time share one fetch.
 
         Args:
-            digest: Its MD5 in hexadecimal.
+            locator: Its locator, or its MD5 in hexadecimal.
             fetch: Fetches it. What it raises is raised; whoever else has waited for the block tries again.
         """
+        digest = locator[:32]
         while True:
             with self._lock:
                 block = self._touch(digest)
