@@ -79,14 +79,14 @@ class FileLikeObjectBase(io.BufferedIOBase):
             raise ValueError("I/O operation on closed file")
 
     @staticmethod
-    def _before_close(method: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
+    def _before_close(orig_func: Callable[Concatenate[F, P], T]) -> Callable[Concatenate[F, P], T]:
         """Make a method refuse to run on a closed file."""
 
-        @functools.wraps(method)
+        @functools.wraps(orig_func)
         def checked(self: F, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if self._is_closed:
                 raise ValueError("I/O operation on closed file")
-            return method(self, *args, **kwargs)
+            return orig_func(self, *args, **kwargs)
 
         return checked
 
