@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import keepset.arvfile
+import keepset.blocks
+import keepset.collection
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
@@ -262,3 +266,12 @@ def check_arguments(name: str, found: Any, theirs: Any) -> None:
     for one in signature.parameters.values():
         if one.kind is one.KEYWORD_ONLY:
             assert one.name in taken
+
+
+def test_names_that_stand_for_another_one() -> None:
+    assert keepset.arvfile._BlockManager is keepset.blocks.BlockManager
+    assert keepset.collection.SynchronizedCollectionBase is keepset.collection.RichCollectionBase
+    assert keepset.arvfile._FileLikeObjectBase is keepset.collection._FileLikeObjectBase
+    assert issubclass(keepset.arvfile.ArvadosFileReader, keepset.arvfile._FileLikeObjectBase)
+    assert issubclass(keepset.collection.CollectionReader, keepset.collection.Collection)
+    assert issubclass(keepset.collection.Subcollection, keepset.collection.RichCollectionBase)
