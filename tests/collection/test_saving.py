@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import keepset
-from keepset import Manifest, errors
+from keepset import Manifest
 from keepset.collection import Collection
 from memory_keep import MemoryKeep, StubApi
 from samples import SIGNATURE, A, locator
