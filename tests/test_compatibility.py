@@ -134,7 +134,7 @@ REMOVED = {
 ABSTRACT = {"RichCollectionBase", "SynchronizedCollectionBase", "CollectionBase"}
 """Nobody makes one: what their constructors take is the affair of the classes below them."""
 OTHER_NAMES = {
-    *("KeepLocator", "ArvadosFileReaderBase.readfrom"),
+    "ArvadosFileReaderBase.readfrom",
     *("RichCollectionBase.__ne__", "_WriterFile.writelines"),  # Python's own
 }
 """Their arguments are those of 3.2.1 by position, under other names."""

@@ -172,7 +172,7 @@ def test_it_is_a_value() -> None:
     assert locator != KeepLocator(SIGNED)
     assert locator != str(locator)
     assert len({locator, KeepLocator(str(locator)), KeepLocator(SIGNED)}) == 2
-    assert KeepLocator(locator=SIGNED) == KeepLocator(SIGNED)
+    assert KeepLocator(locator_str=SIGNED) == KeepLocator(SIGNED)
     with pytest.raises(AttributeError):
         locator.size = 4  # type: ignore[misc]
     locator.hints.append("Z")

@@ -275,7 +275,7 @@ class Tree:
 class KeepLocator:
     """A block locator: MD5, size and hints."""
 
-    def __new__(cls, locator: str) -> KeepLocator: ...
+    def __new__(cls, locator_str: str) -> KeepLocator: ...
     @property
     def md5sum(self) -> str: ...
     @property
@@ -345,7 +345,7 @@ def apply_changes(
     tree: Tree,
     top: int,
     trees: Sequence[Tree],
-    changes: Sequence[tuple[str, tuple[int, int] | None, tuple[int, int] | None]],
+    changes: Sequence[tuple[str, int, int | None, int, int | None]],
     stamp: str,
 ) -> list[tuple[str, int, int]]: ...
 def merge_changes(

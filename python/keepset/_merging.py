@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from keepset import errors
+from keepset._changes import Change
 from keepset._core import apply_changes, join_directories, list_changes
 from keepset._directory import Directory
 from keepset._foreign import ours
@@ -13,14 +14,11 @@ from keepset._notify import ADD, DEL, MOD, TOK, Event, deliver
 from keepset.locking import hold, hold_both, must_be_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from keepset._root import Root
 
-__all__ = ["Change", "Merging", "stamp"]
-
-Change: TypeAlias = "tuple[Any, ...]"
-"""What became of a path: kind, path and item; of MOD and TOK the old and the new item."""
+__all__ = ["Merging", "stamp"]
 
 OnClash: TypeAlias = Literal["error", "ours", "theirs", "rename", "concatenate"]
 
@@ -35,7 +33,7 @@ class Merging(Directory):
 
     def diff(
         self, end_collection: Any, prefix: str = ".", holding_collection: Any = None, *, changes_only: bool = False
-    ) -> list[Change]:
+    ) -> list[Any]:
         r"""Return what leads from this collection to another: a list for `apply`.
 
         Of each directory first what is gone comes, then what the other has, both in order of appearance. A directory
@@ -68,19 +66,13 @@ class Merging(Directory):
         if prefix and not prefix.endswith("/"):
             prefix += "/"
         rows = list_changes(start_tree, self._id, stop_tree, end._id, prefix, changes_only=changes_only)
-        old_item, new_item = start._handle, stop._handle
-        changes: list[Change] = []
-        for kind, path, old, new in rows:
-            if old is None or new is None:
-                changes.append((kind, path, new_item(*new) if new else old_item(*old)))  # type: ignore[misc]  # either is
-            else:
-                changes.append((kind, path, old_item(*old), new_item(*new)))
+        changes = [Change.of(kind, path, start, old, stop, new) for kind, path, old, new in rows]
         if holding_collection is None:
             return changes
         return [(kind, path, *(item.clone(holding_collection, "") for item in items)) for kind, path, *items in changes]
 
     @must_be_writable
-    def apply(self, changes: Sequence[Change]) -> None:
+    def apply(self, changes: Iterable[Sequence[Any]]) -> None:
         """Bring changes to this collection.
 
         A change whose path is as it expects is made. One that has been made here already is none. Otherwise what is
@@ -96,24 +88,17 @@ class Merging(Directory):
         roots: list[Root] = []
         numbers: dict[int, int] = {}
 
-        def place(item: Any) -> tuple[int, int]:
-            item = ours(item, self._root)
-            number = numbers.setdefault(id(item._root), len(roots))
-            if number == len(roots):
-                roots.append(item._root)
-            return number, item._id
+        def number(root: Root) -> int:
+            found = numbers.setdefault(id(root), len(roots))
+            if found == len(roots):
+                roots.append(root)
+            return found
 
-        to_do: list[tuple[str, tuple[int, int] | None, tuple[int, int] | None]] = []
+        to_do = []
         for change in changes:
-            kind, path, item = change[:3]
-            if kind == ADD:
-                to_do.append((path, None, place(item)))
-            elif kind == DEL:
-                to_do.append((path, place(item), None))
-            elif kind in (MOD, TOK) and len(change) > 3:
-                to_do.append((path, place(item), place(change[3])))
-            else:
-                raise errors.ArgumentError(f"not a change as `diff` returns it: {change!r}")
+            listed = change if isinstance(change, Change) else self._listed(change)
+            _, path, before, old, after, new = listed.places()
+            to_do.append((path, number(before), old and old[0], number(after), new and new[0]))
         if not to_do:
             return
         for root in roots:
@@ -127,6 +112,19 @@ class Merging(Directory):
         finally:
             lock.release()
         deliver(events)
+
+    def _listed(self, change: Sequence[Any]) -> Change:
+        """Return a change of the caller's own making as one of `diff`."""
+        try:
+            kind, path, *given = change
+        except (TypeError, ValueError):
+            raise errors.ArgumentError(f"not a change as diff returns it: {change!r}") from None
+        items = [ours(item, self._root) for item in given]
+        if len(items) != {ADD: 1, DEL: 1, MOD: 2, TOK: 2}.get(kind):
+            raise errors.ArgumentError(f"not a change as diff returns it: {change!r}")
+        nodes = [(item._id, isinstance(item, Directory)) for item in items]
+        old, new = (None if kind == ADD else nodes[0]), (None if kind == DEL else nodes[-1])
+        return Change.of(kind, path, items[0]._root, old, items[-1]._root, new)
 
     def _borrow(self, origin: Any) -> None:
         """Let this collection refer to bytes in memory of another one."""

@@ -44,17 +44,17 @@ pub(crate) struct PyKeepLocator {
 #[pymethods]
 impl PyKeepLocator {
     #[new]
-    fn new(locator: &Bound<'_, PyString>) -> PyResult<Self> {
+    fn new(locator_str: &Bound<'_, PyString>) -> PyResult<Self> {
         // A lone surrogate becomes a replacement character, which no locator has either.
-        let text = locator.to_string_lossy();
+        let text = locator_str.to_string_lossy();
         match KeepLocator::parse(&text) {
             Ok(inner) => Ok(Self { inner }),
             Err(problem) => {
                 let short = if text.chars().nth(SHOWN).is_some() {
                     let start: String = text.chars().take(SHOWN).chain(['…']).collect();
-                    PyString::new(locator.py(), &start)
+                    PyString::new(locator_str.py(), &start)
                 } else {
-                    locator.clone()
+                    locator_str.clone()
                 };
                 Err(ArgumentError::new_err(format!("not a block locator: {}: {problem}", short.repr()?)))
             }

@@ -4,13 +4,14 @@
 
 use crate::enter::enter;
 use crate::error::{ArgumentError, MergeConflictError, manifest_error};
-use crate::text::{encode, to_str};
+use crate::text::{encode, to_str, with_path};
 use crate::tree::{Found, PyTree, checked};
 use keepset_core::ids::NodeId;
 use keepset_core::tree::changes::{Step, each_step};
 use keepset_core::tree::join::OnClash;
 use keepset_core::tree::merge::{Change, Done, Item, MergeError, Policy};
 use keepset_core::{NodeKind, Tree};
+use pyo3::exceptions::PyIndexError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
@@ -19,8 +20,8 @@ use std::sync::Arc;
 /// Kind, path, and what was and is there.
 type PyStep<'py> = (Bound<'py, PyString>, Bound<'py, PyAny>, Option<Found>, Option<Found>);
 
-/// A path, and the number of a tree and a node in it for what was and what is there.
-type PyStepToDo<'py> = (Bound<'py, PyString>, Option<(usize, u32)>, Option<(usize, u32)>);
+/// A path; the number of a tree and the node in it that was there, if any, and the same for what is there.
+type PyStepToDo<'py> = (Bound<'py, PyString>, usize, Option<u32>, usize, Option<u32>);
 
 /// What was done: kind, node, and the directory that it was removed from or the node that it replaced.
 type PyDone<'py> = (Bound<'py, PyString>, u32, u32);
@@ -142,17 +143,16 @@ pub(crate) fn apply_changes<'py>(
     stamp: &str,
 ) -> PyResult<Vec<PyDone<'py>>> {
     let trees: Vec<Arc<Tree>> = trees.iter().map(|tree| tree.get().shared(py)).collect();
-    let find = |place: Option<(usize, u32)>| {
-        place
-            .map(|(number, node)| {
-                let tree = trees.get(number).ok_or_else(|| ArgumentError::new_err("no such tree"))?;
-                Ok::<_, PyErr>(Item { tree, node: checked(tree, node)? })
-            })
-            .transpose()
+    let find = |number: usize, node: Option<u32>| {
+        node.map(|node| {
+            let tree = trees.get(number).ok_or_else(|| PyIndexError::new_err("no such tree"))?;
+            Ok::<_, PyErr>(Item { tree, node: checked(tree, node)? })
+        })
+        .transpose()
     };
     let mut to_do = Vec::with_capacity(changes.len());
-    for (path, initial, last) in &changes {
-        to_do.push((encode(path)?, find(*initial)?, find(*last)?));
+    for (path, before, old, after, new) in &changes {
+        to_do.push((with_path(path, <[u8]>::to_vec)?, find(*before, *old)?, find(*after, *new)?));
     }
     tree.get().edit(py, |tree| {
         let top = checked(tree, top)?;

@@ -143,7 +143,7 @@ impl Tree {
     /// Brings changes to what is below a directory, one after the other. Conflicts are put beside what is here.
     ///
     /// # Errors
-    /// `BadPath`, with the changes before it made, or `Full`.
+    /// `BadPath`, with nothing done, or `Full`.
     ///
     /// ```
     /// use keepset_core::tree::merge::{Change, Done, Item};
@@ -162,12 +162,15 @@ impl Tree {
         changes: impl IntoIterator<Item = Change<'t>>,
         stamp: &str,
     ) -> Result<Vec<Done>, MergeError> {
+        let with_plain_path = |change: Change<'t>| match plain(change.path) {
+            Some(path) => Ok(Change { path, ..change }),
+            None => Err(MergeError::BadPath(change.path.to_vec())),
+        };
+        let changes = changes.into_iter().map(with_plain_path).collect::<Result<Vec<_>, _>>()?;
         let mut done = Vec::new();
         for change in changes {
-            let path = plain(change.path).ok_or_else(|| MergeError::BadPath(change.path.to_vec()))?;
-            let change = Change { path, ..change };
             let meaning = self.meaning(top, change);
-            if let Some(edit) = self.decide(top, path, meaning, Policy::Beside, stamp) {
+            if let Some(edit) = self.decide(top, change.path, meaning, Policy::Beside, stamp) {
                 self.perform(top, change.last, edit, &mut done)?;
             }
         }
