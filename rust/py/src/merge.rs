@@ -2,6 +2,8 @@
 //!
 //! Nodes go to Python as in [`crate::tree`]: by id, with whether they are directories.
 
+#![expect(clippy::needless_pass_by_value, reason = "PyO3 gives what it has converted by value")]
+
 use crate::enter::enter;
 use crate::error::{ArgumentError, MergeConflictError, manifest_error};
 use crate::text::{encode, to_str, with_path};

@@ -89,7 +89,10 @@ pub fn steps(old: &Tree, new: &Tree) -> Vec<(Vec<u8>, Option<Thing>, Option<Thin
     steps
 }
 
-/// Twin of [`crate::Tree::merge`]; the paths in conflict if they are refused.
+/// Twin of [`crate::Tree::merge`].
+///
+/// # Errors
+/// The paths in conflict, if they are refused.
 pub fn merge(ours: &Tree, base: &Tree, theirs: &Tree, policy: Policy, stamp: &str) -> Result<Tree, BTreeSet<Vec<u8>>> {
     let mut merged = ours.clone();
     let mut conflicts = BTreeSet::new();
@@ -122,7 +125,10 @@ pub fn merge(ours: &Tree, base: &Tree, theirs: &Tree, policy: Policy, stamp: &st
     if policy == Policy::Refuse && !conflicts.is_empty() { Err(conflicts) } else { Ok(merged) }
 }
 
-/// Twin of [`crate::Tree::join`]; the paths that clash if they are refused.
+/// Twin of [`crate::Tree::join`].
+///
+/// # Errors
+/// The paths that clash, if they are refused.
 pub fn join(ours: &Tree, theirs: &Tree, on_clash: OnClash) -> Result<Tree, BTreeSet<Vec<u8>>> {
     let mut joined = ours.clone();
     let mut clashes = BTreeSet::new();
@@ -134,13 +140,12 @@ pub fn join(ours: &Tree, theirs: &Tree, on_clash: OnClash) -> Result<Tree, BTree
         }
         let (Some(thing), here) = (theirs.get(&path), ours.get(&path)) else { continue };
         match (here, &thing, on_clash) {
-            (None, ..) => joined.put(&path, &thing),
             (Some(Thing::File(_)), Thing::File(spans), OnClash::Concatenate) => {
                 joined.append(&path, spans);
             }
             (Some(here), _, _) if here == thing && matches!(thing, Thing::File(_)) => {}
             (Some(_), _, OnClash::Ours) => {}
-            (Some(_), _, OnClash::Theirs) => joined.put(&path, &thing),
+            (None, ..) | (Some(_), _, OnClash::Theirs) => joined.put(&path, &thing),
             (Some(_), _, OnClash::Refuse | OnClash::Concatenate) => {
                 clashes.insert(path);
             }

@@ -67,7 +67,7 @@ impl Tree {
         let mut done = Vec::new();
         for (theirs, edit) in planned {
             let edit = match edit {
-                Edit::Put { path, over: None } => Edit::Put { path: self.free_path(top, path), over: None },
+                Edit::Put { path, over: None } => Edit::Put { path: self.free_path(top, &path), over: None },
                 edit => edit,
             };
             self.perform(top, Some(theirs), edit, &mut done)?;
@@ -100,10 +100,10 @@ impl Tree {
     }
 
     /// The path, or the first one with a number before the ending that is free.
-    fn free_path(&self, top: NodeId, path: Vec<u8>) -> Vec<u8> {
-        let name = memchr::memrchr(b'/', &path).map_or(0, |slash| slash + 1);
+    fn free_path(&self, top: NodeId, path: &[u8]) -> Vec<u8> {
+        let name = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
         let end = memchr::memrchr(b'.', &path[name..]).filter(|dot| *dot > 0).map_or(path.len(), |dot| name + dot);
-        let mut candidate = path.clone();
+        let mut candidate = path.to_vec();
         let mut number = 2;
         while self.find(top, &candidate) != Ok(None) {
             candidate = [&path[..end], format!("~{number}").as_bytes(), &path[end..]].concat();
