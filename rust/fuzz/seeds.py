@@ -13,7 +13,9 @@ for line in VECTORS.read_bytes().split(b"\n")[:-1]:
     texts.append(bytes.fromhex(case["hex"]) if "hex" in case else case["text"].encode())
 # `compare` reads two texts, with a blank line between them: each vector and the next.
 pairs = [left + b"\n" + right for left, right in pairwise(texts)]
-for target, seeds in {"parse": texts, "normalize": texts, "compare": pairs}.items():
+# `merge` reads three in the same way.
+triples = [b"\n".join(three) for three in zip(texts, texts[1:], texts[2:], strict=False)]
+for target, seeds in {"parse": texts, "normalize": texts, "compare": pairs, "merge": triples}.items():
     corpus = FUZZ / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
