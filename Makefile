@@ -112,7 +112,7 @@ wheel-check: wheel ## Install wheel and source distribution into empty environme
 lock: ## Write constraints.txt anew, with today's versions
 	$(PYTHON) -m venv --clear target/lock
 	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --upgrade pip
-	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --group dev --group docs "platformdirs>=4.3" "rich>=13.9" "typer>=0.19"
+	PIP_CONSTRAINT= target/lock/bin/python -m pip install --quiet --group dev --group docs "platformdirs>=4.3" "rich>=13.9" "typer>=0.19" "urllib3>=2.2"
 	{ echo "# The versions that make installs; written by 'make lock'."; \
 	    target/lock/bin/python -m pip freeze --all --exclude setuptools; } > constraints.txt
 
