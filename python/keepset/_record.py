@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from keepset.locking import Lock
 
-__all__ = ["Record"]
+__all__ = ["DEFAULT_COPIES", "Record"]
 
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _LOCATOR = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
 _SIGNED = re.compile(r"\+A[0-9a-f]{40}@[0-9a-f]{8}(\+|$)")
-_DEFAULT_COPIES = 2
+DEFAULT_COPIES = 2
 
 
 class Record:
@@ -78,7 +78,7 @@ class Record:
         if manager is None:
             manager = self._block_manager = BlockManager(
                 self._my_keep(),
-                self.replication_desired or _DEFAULT_COPIES,
+                self.replication_desired or DEFAULT_COPIES,
                 self.put_threads,
                 self.num_retries,
                 self.storage_classes_desired,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._node import ROOT
+from keepset._record import DEFAULT_COPIES
 from keepset._updating import UpdatedRecord
 from keepset.manifest import Manifest
 
@@ -118,7 +119,8 @@ class SavedRecord(UpdatedRecord):
 
         Args:
             name: The name of the record; one with the time, if it is None.
-            create_collection_record: False stores the blocks and makes no record.
+            create_collection_record: False makes no record: the manifest is stored in Keep, without signatures, so that
+                a `CollectionReader` finds it by its portable data hash.
             owner_uuid: The user or project that the record belongs to.
             properties: Its properties.
             storage_classes: Its storage classes.
@@ -144,6 +146,7 @@ class SavedRecord(UpdatedRecord):
         self._bring_home()
         text, snapshot = self._ready_to_save()
         if not create_collection_record:
+            self._store_text(text, retries)
             return text
         body["manifest_text"] = text
         body["replication_desired"] = self.replication_desired
@@ -164,6 +167,12 @@ class SavedRecord(UpdatedRecord):
         self._manifest_locator = (self._api_response or {})["uuid"]
         self._saved(snapshot, force=True)
         return self._text_of(ROOT, ".", strip=False)
+
+    def _store_text(self, text: str, retries: int) -> None:
+        """Store a manifest in Keep."""
+        data = Manifest.parse(text).stripped().text.encode("utf-8", "surrogateescape")
+        copies, classes = self.replication_desired or DEFAULT_COPIES, self.storage_classes_desired()
+        self._my_keep().put(data, copies=copies, num_retries=retries, classes=classes)
 
     def _ready_to_save(self) -> tuple[str, Tree | None]:
         """Store what is in memory, and return the text to save and the tree that it is of; None if unchanged."""

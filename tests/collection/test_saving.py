@@ -81,6 +81,18 @@ def test_the_hash_is_that_of_what_is_saved(packing: bool, make: Maker, keep: Mem
     assert collection.stripped_manifest() == Manifest.parse(text).stripped().text != text
 
 
+def test_without_a_record_the_manifest_is_stored(make: Maker, keep: MemoryKeep) -> None:
+    keep.signature = SIGNATURE + "7fffffff"
+    collection = make(api_client=StubApi(keep))
+    collection.write_bytes("d/f", b"aaa")
+    text = collection.save_new(create_collection_record=False)
+    assert collection.manifest_locator() is None
+    stored = keep.puts[-1]
+    assert keep.blocks[stored[:32]] == Manifest.parse(text).stripped().text.encode() != text.encode()
+    assert stored == collection.portable_data_hash()
+    assert make(stored, api_client=StubApi(keep)).read_bytes("d/f") == b"aaa"
+
+
 def change_and_fail(collection: Collection) -> None:
     with collection:
         collection.write_bytes("f", b"third")
