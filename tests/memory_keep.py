@@ -12,11 +12,13 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from keepset import Manifest
+from keepset import CollectionReader, Manifest
 from samples import locator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from keepset import CollectionWriter
 
 
 class MemoryKeep:
@@ -133,6 +135,12 @@ class StubRequest:
         """Return the reply."""
         del num_retries
         return self._record
+
+
+def read_back(writer: CollectionWriter, keep: MemoryKeep) -> dict[str, bytes]:
+    """The files of what a writer has made, through the locator that it gives."""
+    reader = CollectionReader(writer.finish(), StubApi(keep))
+    return {path: reader.read_bytes(path) for path, _ in reader.files()}
 
 
 def random_delays(seed: int, longest: float = 0.002) -> Callable[[bytes], None]:

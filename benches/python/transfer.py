@@ -1,4 +1,4 @@
-"""`keepset put` and `get` on a local store beside `arv-put`, `arv-get`, `cp -r` and `md5sum`: `python -m …transfer`.
+"""`keepset put`, `get` and a writer beside `arv-put`, `arv-get`, `cp -r` and `md5sum`: `python -m …transfer`.
 
 Two trees are made in the temporary directory: 10 GiB in ten files, and 50,000 files of 4 KiB in a hundred directories.
 Each command is a process of its own; the line that is printed for it has its seconds, and those that it took of the
@@ -30,6 +30,13 @@ FILES_IN_A_DIRECTORY = 500
 HUNDREDTH = 100
 
 KEEPSET = (sys.executable, "-c", "import sys; from keepset.cli import main; sys.exit(main())")
+WRITER = """
+import sys, keepset
+with keepset.open_store(sys.argv[1]) as store:
+    writer = keepset.CollectionWriter(store)
+    writer.write_directory_tree(sys.argv[2])
+    writer.save_new(sys.argv[3])
+"""
 OFFICIAL = (sys.executable, "-m", "benches.python.official_transfer")
 
 
@@ -102,6 +109,8 @@ def ours(tree: Tree, folder: Path) -> None:
     """Measures keepset."""
     store, copy = folder / "store", folder / "copy"
     timed(tree, "keepset put", *KEEPSET, "--store", store, "put", "--name", tree.name, tree.folder)
+    timed(tree, "CollectionWriter", sys.executable, "-c", WRITER, folder / "written", tree.folder, tree.name)
+    shutil.rmtree(folder / "written")
     timed(tree, "keepset put again", *KEEPSET, "--store", store, "put", "--update", tree.name, tree.folder)
     timed(tree, "keepset get", *KEEPSET, "--store", store, "get", tree.name, copy)
     timed(tree, "keepset get again", *KEEPSET, "--store", store, "get", tree.name, copy)

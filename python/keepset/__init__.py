@@ -22,10 +22,12 @@ TYPE_CHECKING = False  # as in `typing`, which would make the import slower
 if TYPE_CHECKING:
     from keepset.collection import Collection, CollectionReader
     from keepset.session import open_store
+    from keepset.writer import CollectionWriter
 
 __all__ = [
     "Collection",
     "CollectionReader",
+    "CollectionWriter",
     "KeepLocator",
     "Manifest",
     "__version__",
@@ -40,6 +42,7 @@ __all__ = [
 _LAZY = {
     "Collection": "keepset.collection",
     "CollectionReader": "keepset.collection",
+    "CollectionWriter": "keepset.writer",
     "open_store": "keepset.session",
 }
 

@@ -1,4 +1,4 @@
-"""The file objects for writing that `Collection.open` returns. What becomes of the bytes is the file's affair."""
+"""The file objects for writing that collections and writers open. What becomes of the bytes is the file's affair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from keepset.arvfile import ArvadosFile
 
-__all__ = ["ArvadosFileWriter"]
+__all__ = ["ArvadosFileWriter", "_WriterFile"]
 
 
 class ArvadosFileWriter(ArvadosFileReader):
@@ -155,3 +155,37 @@ class ArvadosFileWriter(ArvadosFileReader):
                 self._dealloc_warn(self)
             finally:
                 self.close()
+
+
+class _WriterFile(FileLikeObjectBase):
+    """A file object for a writer of an older kind, with `write`, `flush_data` and `finish_current_file`.
+
+    Args:
+        coll_writer: The writer.
+        name: The name of the file.
+    """
+
+    def __init__(self, coll_writer: Any, name: str) -> None:
+        super().__init__(name, "wb")
+        self.dest = coll_writer
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    @FileLikeObjectBase._before_close
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        self.dest.write(data)
+        return len(data)
+
+    @FileLikeObjectBase._before_close
+    def flush(self) -> None:
+        """Make the writer store what it has."""
+        self.dest.flush_data()
+
+    def close(self) -> None:
+        """End the file."""
+        if not self.closed:
+            super().close()
+            self.dest.finish_current_file()

@@ -26,6 +26,7 @@ from keepset._notify import ADD, DEL, MOD, TOK, WRITE
 from keepset._readers import FileLikeObjectBase
 from keepset._root import Reference, Root, forgetter
 from keepset._saving import SavedRecord
+from keepset._writers import _WriterFile as _WriterFile
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, split
 from keepset.locking import NoopLock, must_be_writable, synchronized
 from keepset.manifest import Manifest
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from keepset.blocks import BlockManager
     from keepset.locking import Lock
     from keepset.stream import StreamFileReader
+    from keepset.writer import CollectionWriter
 
 __all__ = [
     "ADD",
@@ -53,6 +55,7 @@ __all__ = [
     "Collection",
     "CollectionBase",
     "CollectionReader",
+    "CollectionWriter",
     "RichCollectionBase",
     "Subcollection",
     "SynchronizedCollectionBase",
@@ -64,42 +67,18 @@ __all__ = [
 _FileLikeObjectBase = FileLikeObjectBase
 SynchronizedCollectionBase = RichCollectionBase
 
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """Load the writer of the older kind, which is built on what is here, when somebody asks for it."""
+        if name != "CollectionWriter":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from keepset import writer
+
+        return getattr(writer, name)
+
+
 _serials = itertools.count()
-
-
-class _WriterFile(FileLikeObjectBase):
-    """A file object for a writer of an older kind, with `write`, `flush_data` and `finish_current_file`.
-
-    Args:
-        coll_writer: The writer.
-        name: The name of the file.
-    """
-
-    def __init__(self, coll_writer: Any, name: str) -> None:
-        super().__init__(name, "wb")
-        self.dest = coll_writer
-
-    def writable(self) -> bool:
-        """Return that it can be written."""
-        return True
-
-    @FileLikeObjectBase._before_close
-    def write(self, data: Any) -> int:
-        """Write bytes."""
-        self.dest.write(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Make the writer store what it has."""
-        if not self.closed:
-            self.dest.flush_data()
-
-    def close(self) -> None:
-        """End the file."""
-        if not self.closed:
-            self.dest.flush_data()
-            super().close()
-            self.dest.finish_current_file()
 
 
 class Subcollection(RichCollectionBase):

@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from keepset import CollectionWriter
 from keepset.collection import Collection
-from memory_keep import MemoryKeep
+from memory_keep import MemoryKeep, StubApi
 from samples import DATA
 
 
@@ -20,6 +21,12 @@ class Maker(Protocol):
 def keep() -> MemoryKeep:
     """The Keep of the test."""
     return MemoryKeep()
+
+
+@pytest.fixture
+def writer(keep: MemoryKeep) -> CollectionWriter:
+    """A writer on the Keep of the test."""
+    return CollectionWriter(StubApi(keep))
 
 
 @pytest.fixture

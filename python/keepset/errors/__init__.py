@@ -39,6 +39,7 @@ programs to branch on (messages are for people and may change).
     ├── FeatureNotEnabledError       RuntimeError          the cluster does not have it switched on
     ├── NotImplementedError          NotImplementedError   there is no such thing here
     ├── AssertionError               AssertionError        saved without a record
+    │   └── WriterUseError                                 a writer was asked for something out of turn
     └── InternalError                RuntimeError          a bug in keepset
 
 All names of `arvados.errors` are here, so that scripts that catch them work; as there, `SyntaxError` is not the
@@ -61,6 +62,7 @@ from keepset.errors._base import (
     NotImplementedError,
     StaleWriterStateError,
     SyntaxError,
+    WriterUseError,
 )
 from keepset.errors._keep import (
     BlockCollisionError,
@@ -132,6 +134,7 @@ __all__ = [
     "StoreVersionError",
     "SyntaxError",
     "TransferError",
+    "WriterUseError",
 ]
 
 for _name in __all__:

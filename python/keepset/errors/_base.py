@@ -85,6 +85,12 @@ class AssertionError(KeepsetError, builtins.AssertionError):
     code = "no-record"
 
 
+class WriterUseError(AssertionError):
+    """A `CollectionWriter` was asked for something out of turn, such as to end a file that has no name."""
+
+    code = "writer-use"
+
+
 class InternalError(KeepsetError, RuntimeError):
     """The engine met a state that it rules out: a bug in keepset, never the caller's fault. Please report it."""
 

@@ -13,7 +13,7 @@ from keepset.errors import TransferError
 from keepset.manifest import Manifest, escape
 from keepset.transfer._values import Patterns
 
-__all__ = ["LocalFile", "LocalTree", "collection_name", "local_name", "scan"]
+__all__ = ["LocalFile", "LocalTree", "collection_name", "local_name", "scan", "unfit"]
 
 _EMPTY_BLOCK = "d41d8cd98f00b204e9800998ecf8427e+0"
 _KINDS = {
@@ -83,6 +83,12 @@ def collection_name(name: str) -> str:
 def local_name(name: str) -> str:
     """Give a name of a collection as the operating system takes it."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
+def unfit(status: os.stat_result) -> str:
+    """Say why something that is neither a file nor a directory cannot be copied."""
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+    return f"neither a file nor a directory but {kind}, which collections cannot hold"
 
 
 def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalTree:
@@ -162,8 +168,7 @@ def _add(found: _Found, name: str, path: str, status: os.stat_result) -> None:
     if stat.S_ISREG(status.st_mode):
         found.files.append(LocalFile(name, path, status.st_size, status.st_mtime_ns, status.st_ino))
     else:
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        _refuse(found, name, path, f"neither a file nor a directory but {kind}, which collections cannot hold")
+        _refuse(found, name, path, unfit(status))
 
 
 def _refuse(found: _Found, name: str, path: str, what: str, *, is_directory: bool = False) -> None:
