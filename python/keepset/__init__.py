@@ -22,7 +22,7 @@ TYPE_CHECKING = False  # as in `typing`, which would make the import slower
 if TYPE_CHECKING:
     from keepset.collection import Collection, CollectionReader
     from keepset.session import open_store
-    from keepset.writer import CollectionWriter
+    from keepset.writer import CollectionWriter, ResumableCollectionWriter
 
 __all__ = [
     "Collection",
@@ -30,6 +30,7 @@ __all__ = [
     "CollectionWriter",
     "KeepLocator",
     "Manifest",
+    "ResumableCollectionWriter",
     "__version__",
     "errors",
     "escape",
@@ -43,6 +44,7 @@ _LAZY = {
     "Collection": "keepset.collection",
     "CollectionReader": "keepset.collection",
     "CollectionWriter": "keepset.writer",
+    "ResumableCollectionWriter": "keepset.writer",
     "open_store": "keepset.session",
 }
 

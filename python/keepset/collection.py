@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from keepset.blocks import BlockManager
     from keepset.locking import Lock
     from keepset.stream import StreamFileReader
-    from keepset.writer import CollectionWriter
+    from keepset.writer import CollectionWriter, ResumableCollectionWriter
 
 __all__ = [
     "ADD",
@@ -56,6 +56,7 @@ __all__ = [
     "CollectionBase",
     "CollectionReader",
     "CollectionWriter",
+    "ResumableCollectionWriter",
     "RichCollectionBase",
     "Subcollection",
     "SynchronizedCollectionBase",
@@ -70,8 +71,8 @@ SynchronizedCollectionBase = RichCollectionBase
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
-        """Load the writer of the older kind, which is built on what is here, when somebody asks for it."""
-        if name != "CollectionWriter":
+        """Load the writers of the older kind, which are built on what is here, when somebody asks for one."""
+        if name not in ("CollectionWriter", "ResumableCollectionWriter"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from keepset import writer
 

@@ -8,8 +8,10 @@ written decides where blocks begin and end; how long uploads take does not. For 
 | `StreamLayout` | `_layout` | names and positions |
 | `BlockWriter` | `_cutting` | bytes, blocks, uploads |
 | `CollectionWriter` | `_collection` | local files and trees (`_sources`), the collection |
+| `ResumableCollectionWriter` | `_resumable` | states, with which another process goes on |
 """
 
 from keepset.writer._collection import CollectionWriter
+from keepset.writer._resumable import ResumableCollectionWriter
 
-__all__ = ["CollectionWriter"]
+__all__ = ["CollectionWriter", "ResumableCollectionWriter"]

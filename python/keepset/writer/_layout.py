@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keepset import errors
 from keepset.config import EMPTY_BLOCK_LOCATOR
 from keepset.manifest import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["FilePart", "FinishedStream", "StreamLayout"]
 
@@ -25,6 +28,11 @@ class FinishedStream(NamedTuple):
     name: str
     locators: list[str]
     files: list[FilePart]
+
+    @classmethod
+    def restored(cls, name: str, locators: Iterable[str], files: Iterable[Iterable[Any]]) -> FinishedStream:
+        """Make one of the lists that JSON makes of one."""
+        return cls(name, list(locators), [FilePart(*part) for part in files])
 
     @property
     def blocks(self) -> list[str]:
