@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from keepset import errors
 from keepset._foreign import ours
@@ -13,9 +13,6 @@ from keepset._node import ROOT
 from keepset._notify import ADD, DEL, Event, deliver
 from keepset.arvfile import ArvadosFile, ArvadosFileReader, ArvadosFileWriter, as_text
 from keepset.locking import check_writable, hold, hold_both, must_be_writable
-
-if TYPE_CHECKING:
-    from keepset._root import Root
 
 __all__ = ["COLLECTION", "FILE", "RichCollectionBase"]
 
@@ -244,7 +241,9 @@ class RichCollectionBase(Merging):
             if target_name or moves:
                 self._root._put(origin._root, node, directory, target_name, overwrite, moves, events)
             else:
-                self._put_children(origin._root, node, directory, overwrite, events)
+                self._join(origin._root, node, directory, "theirs" if overwrite else "error", events)
+        except errors.MergeConflictError as error:
+            raise FileExistsError(errno.EEXIST, "the name exists", error.paths[0]) from None
         finally:
             second.release()
             first.release()
@@ -271,17 +270,6 @@ class RichCollectionBase(Merging):
             return inside[0], name or ""
         return target._id, target_name
 
-    def _put_children(self, origin: Root, node: int, directory: int, overwrite: bool, events: list[Event]) -> None:
-        """Copy what is in one directory to another."""
-        children = origin._tree.children(node)
-        clash = next(
-            (name for name, _, _ in children if not overwrite and self._root._tree.child(directory, name)), None
-        )
-        if clash is not None:
-            raise FileExistsError(errno.EEXIST, "the name exists", clash)
-        for name, child, _ in children:
-            self._root._put(origin, child, directory, name, overwrite, False, events)
-
     def copy(
         self,
         source: str | Item,
@@ -294,7 +282,7 @@ class RichCollectionBase(Merging):
         Args:
             source: A path, or the thing itself.
             target_path: Where the copy goes. A subcollection there gets it under the name it has; missing ones on the
-                way are made. Copying `.` to `` puts all that is in the source here.
+                way are made. Copying `.` to `` puts all that is in the source here, and joins directories.
             source_collection: Where a path starts; here, if it is None.
             overwrite: Take the place of what is there.
 

@@ -162,12 +162,16 @@ class Merging(Directory):
         events: list[Event] = []
         first, second = hold_both(self, origin)
         try:
-            cells = origin._tree.cells_below(origin._id)
-            if cells:
-                origin._root._lend_buffers(cells, self._root)
-            done = join_directories(self._tree, self._id, origin._tree, origin._id, on_conflict)
-            self._root._note(done, events)
+            self._join(origin._root, origin._id, self._id, on_conflict, events)
         finally:
             second.release()
             first.release()
         deliver(events)
+
+    def _join(self, origin: Root, node: int, directory: int, on_conflict: OnClash, events: list[Event]) -> None:
+        """Do what `merge_from` does, from a node of a root to a directory of this one. Under the locks of both."""
+        cells = origin._tree.cells_below(node)
+        if cells:
+            origin._lend_buffers(cells, self._root)
+        done = join_directories(self._tree, directory, origin._tree, node, on_conflict)
+        self._root._note(done, events)

@@ -40,6 +40,16 @@ def test_l07_copying_a_root_into_a_subcollection(make: Maker) -> None:
     assert in_order(folder(collection["old"])) == in_order(folder(source))
 
 
+def test_l07_copying_a_root_joins_directories(make: Maker) -> None:
+    """L7: what the target has in a directory of that name stays beside what is copied."""
+    source, target = make(f"./d {A} 0:3:a 0:3:b\n"), make(f"./d {B} 0:3:a 0:3:c\n")
+    with pytest.raises(FileExistsError, match=r"d/a"):
+        target.copy(".", "", source_collection=source)
+    assert sorted(target["d"]) == ["a", "c"]
+    target.copy(".", "", source_collection=source, overwrite=True)
+    assert target.manifest_text() == f"./d {A} {B} 0:3:a 0:3:b 3:3:c\n"
+
+
 def test_l07_copying_a_root_over_what_is_there(make: Maker) -> None:
     """L7: `overwrite` holds for each of the names."""
     source, collection = make(TREE), make(f". {C} 0:5:a\n")
