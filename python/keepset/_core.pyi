@@ -38,6 +38,7 @@ __all__ = [
     "locators_and_ranges",
     "merge_changes",
     "normalize_stream",
+    "plan_edit",
     "replace_range",
     "unescape",
 ]
@@ -362,6 +363,21 @@ def join_directories(
     tree: Tree, top: int, other: Tree, other_top: int, on_conflict: str
 ) -> list[tuple[str, int, int]]: ...
 def join(parts: list[bytes | bytearray], size: int) -> bytes: ...
+def plan_edit(
+    base: Manifest, edited: Manifest, others: Sequence[Manifest]
+) -> tuple[
+    list[
+        tuple[
+            Literal["removed", "sent", "copied", "moved"],
+            str,
+            Literal["file", "directory"],
+            int,
+            int,
+            tuple[int, str] | None,
+        ]
+    ],
+    Manifest,
+]: ...
 def escape(path: str) -> str: ...
 def unescape(path: str) -> str: ...
 def normalize_stream(stream_name: str, stream: Mapping[str, Sequence[LocatorAndRange]]) -> list[str]: ...

@@ -28,6 +28,7 @@ mod output;
 pub mod parser;
 pub mod patterns;
 pub mod pieces;
+pub mod plan;
 pub mod ranges;
 mod runs;
 pub mod signature;

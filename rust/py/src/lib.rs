@@ -12,6 +12,7 @@ mod locator;
 mod manifest;
 mod memory;
 mod merge;
+mod plan;
 mod ranges;
 mod stream;
 mod text;
@@ -45,6 +46,8 @@ mod _core {
     use crate::memory::join;
     #[pymodule_export]
     use crate::merge::{apply_changes, join_directories, list_changes, merge_changes};
+    #[pymodule_export]
+    use crate::plan::plan_edit;
     #[pymodule_export]
     use crate::ranges::{PyLocatorAndRange, PyRange, first_block, locators_and_ranges, replace_range};
     #[pymodule_export]

@@ -12,6 +12,7 @@ mod keep_locator;
 mod lexer;
 mod manifest;
 mod pieces;
+mod plan;
 mod ranges;
 mod strategies;
 mod stream;

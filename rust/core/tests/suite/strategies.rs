@@ -343,3 +343,14 @@ pub(crate) fn triples() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<u8>)> {
         (side(1), side(2), side(4))
     })
 }
+
+/// Three texts with the same few directories under other names: moved, copied, swapped and nested.
+pub(crate) fn edits() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<u8>)> {
+    let content = select(vec!["0:1:a", "1:2:a", "0:3:b", "0:3:d", "0:0:e", "0:0:\\056", "0:1:a 1:1:b", "0:3:\\377"]);
+    let place = select(vec![".", "./d", "./e", "./d/d", "./d/e", "./e/d", "./d/d/d", "./a", "./a/d", "./\\377"]);
+    let side = vec((place, content), 0..5).prop_map(|lines| {
+        let line = |(place, files)| format!("{place} acbd18db4cc2f85cedef654fccc4a4d8+3 {files}\n");
+        lines.into_iter().map(line).collect::<String>().into_bytes()
+    });
+    vec(side, 3).prop_map(|mut sides| (sides.remove(0), sides.remove(0), sides.remove(0)))
+}
