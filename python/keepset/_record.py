@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._ahead import ReadAhead
-from keepset._core import Tree
+from keepset._core import Tree, relocate
 from keepset._node import ROOT
 from keepset._remote import remote_locators, with_locators
 from keepset.blocks import BlockManager
@@ -240,6 +240,12 @@ class Record:
             if cells:
                 snapshot.settle(self._my_block_manager().places(cells))
             return snapshot
+
+    def _relocate(self, moves: list[tuple[str, int, int, str, int]]) -> None:
+        """Read bytes that are stored from other blocks: see the engine's `relocate`."""
+        with self._lock:
+            relocate(self._tree, moves)
+            self._has_remote_blocks = None
 
     def _release_dead(self, manager: BlockManager) -> None:
         """Forget bytes of files that were removed and that nobody holds."""

@@ -216,9 +216,17 @@ class BlockManager:
 
     def upload(self, buffer: Buffer) -> None:
         """Start to upload a buffer, which is not appended to from now on. Waits while the pool is busy."""
-        self.uploads.start(buffer, self._send)
+        self.uploads.start(buffer, self.put)
 
-    def _send(self, data: Data) -> str:
+    def put(self, data: Data) -> str:
+        """Store bytes as a block of their own, and return its locator.
+
+        Args:
+            data: At most `BLOCK_SIZE` of them.
+
+        Raises:
+            KeepWriteError: They could not be stored.
+        """
         return self._keep.put(
             memoryview(data) if self._takes_views else bytes(data),
             copies=self.copies or 2,
@@ -287,7 +295,7 @@ class BlockManager:
     def padding(self) -> str:
         """Return the locator of a block of 64 MiB of zeros, which is stored on first use."""
         if self._padding is None:
-            self._padding = self._send(bytes(BLOCK_SIZE))
+            self._padding = self.put(bytes(BLOCK_SIZE))
         return self._padding
 
     def start_put_threads(self) -> None:

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from keepset._core import Tree
     from keepset.blocks import BlockManager
     from keepset.locking import Lock
+    from keepset.plan import Repacking
     from keepset.stream import StreamFileReader
+    from keepset.transfer import Progress
     from keepset.writer import CollectionWriter, ResumableCollectionWriter
 
 __all__ = [
@@ -275,6 +277,31 @@ class Collection(Root, SavedRecord, RichCollectionBase):
                 copy._tree.set_uncommitted(ROOT)
             copy._has_remote_blocks = self._has_remote_blocks
         return copy
+
+    def repack(
+        self,
+        *,
+        small_size: int | None = None,
+        jobs: int | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Repacking:
+        """Pack the blocks of which the collection uses little into larger ones. The files stay what they are.
+
+        Args:
+            small_size: Blocks of which fewer bytes are used are packed; 32 MiB, if it is None.
+            jobs: How many new blocks are put together at a time.
+            dry_run: Say what would be done, and do nothing.
+            progress: Called with bytes done, bytes in all, and a locator.
+
+        Raises:
+            ArgumentError: The collection is read-only, or a number is out of range.
+            KeepReadError: A block cannot be read. Nothing has changed.
+            KeepWriteError: A block could not be stored. Nothing has changed.
+        """
+        from keepset import plan
+
+        return plan.repack(self, small_size=small_size, jobs=jobs, dry_run=dry_run, progress=progress)
 
     def __copy__(self) -> Collection:
         """Return a clone that stays tied to the record."""

@@ -1,4 +1,4 @@
-r"""Edits as requests: what a server copies, removes and has to be sent.
+r"""Edits as requests: what a server copies, removes and has to be sent, and how small blocks are packed.
 
 A request with `replace_files` names paths instead of sending the whole manifest, which may have a hundred megabytes:
 renaming a directory is two lines. `Plan.as_request` gives the body that `collections().update` takes.
@@ -20,5 +20,6 @@ Example:
 """
 
 from keepset.plan._edit import Plan, Step, plan_edit
+from keepset.plan._repack import Extent, Repacking, plan_repack, repack
 
-__all__ = ["Plan", "Step", "plan_edit"]
+__all__ = ["Extent", "Plan", "Repacking", "Step", "plan_edit", "plan_repack", "repack"]

@@ -30,6 +30,7 @@ pub mod patterns;
 pub mod pieces;
 pub mod plan;
 pub mod ranges;
+pub mod repack;
 mod runs;
 pub mod signature;
 pub mod stream;

@@ -47,7 +47,7 @@ mod _core {
     #[pymodule_export]
     use crate::merge::{apply_changes, join_directories, list_changes, merge_changes};
     #[pymodule_export]
-    use crate::plan::plan_edit;
+    use crate::plan::{packed_segments, plan_edit, plan_repack, relocate};
     #[pymodule_export]
     use crate::ranges::{PyLocatorAndRange, PyRange, first_block, locators_and_ranges, replace_range};
     #[pymodule_export]

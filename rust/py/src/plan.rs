@@ -1,4 +1,4 @@
-//! What `keepset.plan` asks: the steps of an edit.
+//! What `keepset.plan` asks: the steps of an edit, and what packing would move.
 
 #![expect(clippy::needless_pass_by_value, reason = "PyO3 gives what it has converted by value")]
 
@@ -7,13 +7,23 @@ use crate::enter::enter;
 use crate::error::manifest_error;
 use crate::manifest::PyManifest;
 use crate::text::to_str;
+use crate::tree::PyTree;
 use keepset_core::plan::{Plan, Step, plan};
+use keepset_core::repack::{Extent, packing, segments_within};
+use keepset_core::tree::relocate::Relocation;
 use keepset_core::{Error, Manifest, Tree};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use std::sync::Arc;
 
 /// What happens, the target, "file" or "directory", bytes, files, and the number and path of the source.
 type StepTuple<'py> = (&'static str, Bound<'py, PyAny>, &'static str, u64, u64, Option<(usize, Bound<'py, PyAny>)>);
+
+/// A locator, where in the block bytes start, and their number.
+type ExtentTuple<'py> = (Bound<'py, PyAny>, u32, u32);
+
+/// As [`Relocation`] has it.
+type RelocationTuple<'py> = (Bound<'py, PyString>, u32, u32, Bound<'py, PyString>, u32);
 
 fn failed(py: Python<'_>, error: &Error) -> PyErr {
     manifest_error(py, error, b"")
@@ -60,4 +70,67 @@ fn step_tuple<'py>(py: Python<'py>, step: &Step, trees: &[Arc<Tree>], edited: &T
     };
     let (size, files) = tree.size_below(node);
     Ok((kind, path(tree, node)?, type_name(tree.kind(node)), size, files, source))
+}
+
+/// What packing would move: the parts of blocks that go to each new block, one after the other, and the number of blocks
+/// that files use now.
+#[pyfunction]
+pub(crate) fn plan_repack<'py>(
+    py: Python<'py>,
+    manifest: &Bound<'_, PyManifest>,
+    small: u64,
+    limit: u64,
+) -> PyResult<(Vec<Vec<ExtentTuple<'py>>>, usize)> {
+    let tree = manifest.get().tree();
+    let planned = enter(py, size_of(tree), || packing(tree, small, limit))?;
+    let blocks = planned
+        .blocks
+        .iter()
+        .map(|block| block.iter().map(|extent| extent_tuple(py, tree, extent)).collect())
+        .collect::<PyResult<_>>()?;
+    Ok((blocks, planned.used))
+}
+
+fn extent_tuple<'py>(py: Python<'py>, tree: &Tree, extent: &Extent) -> PyResult<ExtentTuple<'py>> {
+    let mut locator = Vec::new();
+    tree.write_locator(&tree.blocks()[extent.block], &mut locator);
+    Ok((to_str(py, &locator)?, extent.offset, extent.length))
+}
+
+/// The parts of blocks, each once, that the files of a manifest are made of and that packing would move.
+#[pyfunction]
+pub(crate) fn packed_segments<'py>(
+    py: Python<'py>,
+    manifest: &Bound<'_, PyManifest>,
+    small: u64,
+    limit: u64,
+) -> PyResult<Vec<ExtentTuple<'py>>> {
+    let tree = manifest.get().tree();
+    let segments = enter(py, size_of(tree), || segments_within(tree, &packing(tree, small, limit).blocks.concat()))?;
+    segments.iter().map(|segment| extent_tuple(py, tree, segment)).collect()
+}
+
+/// Takes bytes from other blocks, in all files of a tree that use them: from the first locator, and where they start in
+/// its block, so many of them, to the second locator, and where they start in that.
+///
+/// Raises:
+///     keepset.errors.ManifestError: A locator is none, or a block does not have the bytes.
+#[pyfunction]
+pub(crate) fn relocate(py: Python<'_>, tree: &Bound<'_, PyTree>, moves: Vec<RelocationTuple<'_>>) -> PyResult<()> {
+    let moves = moves
+        .iter()
+        .map(|(locator, offset, length, new_locator, new_offset)| {
+            Ok(Relocation {
+                locator: locator.to_str()?.as_bytes(),
+                offset: *offset,
+                length: *length,
+                new_locator: new_locator.to_str()?.as_bytes(),
+                new_offset: *new_offset,
+            })
+        })
+        .collect::<PyResult<Vec<_>>>()?;
+    tree.get().edit(py, |tree| {
+        let size = size_of(tree);
+        enter(py, size, || tree.relocate(&moves))?.map_err(|error| failed(py, &error))
+    })
 }

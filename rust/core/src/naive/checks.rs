@@ -90,7 +90,7 @@ fn spans(tree: &Tree, file: NodeId) -> Vec<Span> {
     segments.map(span).collect()
 }
 
-fn key(block: &crate::blocks::Block) -> twin::Block {
+pub(super) fn key(block: &crate::blocks::Block) -> twin::Block {
     (hex(&block.digest).into_bytes(), u64::from(block.size))
 }
 

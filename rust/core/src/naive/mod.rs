@@ -17,5 +17,6 @@ pub mod pieces;
 pub mod plan;
 pub mod plan_checks;
 pub mod ranges;
+pub mod repack;
 pub mod strip;
 pub mod union;

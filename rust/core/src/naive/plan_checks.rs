@@ -1,13 +1,15 @@
-//! What must hold for plans of edits: they do what they say, and say what their twins do.
+//! What must hold for plans of edits and of packing: they do what they say, and say what their twins do.
 
-use super::checks::{parse, view};
-use super::manifest::Tree as TwinTree;
+use super::checks::{check_columns, key, parse, view};
+use super::manifest::{Manifest as TwinManifest, Tree as TwinTree};
 use super::plan::{Source, Targets};
-use super::{manifest as twin, plan as twins};
+use super::{manifest as twin, plan as twins, repack as twin_repack};
 use crate::ids::NodeId;
 use crate::plan::{Plan, Step, plan};
+use crate::repack::{Extent, packing, segments_within};
+use crate::tree::relocate::Relocation;
 use crate::{Mode, Tree};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan makes of the first text the second, as its twin would, and sends only what no other tree has. Texts that are
 /// refused are passed over.
@@ -72,4 +74,72 @@ fn targets_of(plan: &Plan, sources: [&Tree; 2], edited: &Tree) -> Targets {
         .collect();
     assert!(steps.is_sorted_by(|left, right| left.0 < right.0), "{steps:?}");
     steps.into_iter().collect()
+}
+
+/// Blocks are packed as the twin would, the files stay what they are, and nothing is packed twice. A text that is refused
+/// is passed over.
+///
+/// # Panics
+/// When something does not hold.
+pub fn check_packing(text: &[u8], small: u64, limit: u64) {
+    let (Ok(mut tree), Some(twin)) = (parse(text, Mode::Compat), twin::parse(text, Mode::Compat)) else { return };
+    let expected = check_packed_bytes(&tree, &twin, small, limit);
+    let before = twin_repack::bytes_of(&twin.tree);
+    let new_locators: Vec<String> = expected
+        .iter()
+        .enumerate()
+        .map(|(number, bytes)| format!("{:032x}+{}", u128::MAX - number as u128, bytes.len()))
+        .collect();
+    let mut places = BTreeMap::new();
+    for (locator, bytes) in new_locators.iter().zip(&expected) {
+        let block: twin::Block = (locator.as_bytes()[..32].to_vec(), bytes.len() as u64);
+        places.extend(bytes.iter().zip(0..).map(|(byte, at)| (byte.clone(), (block.clone(), at))));
+    }
+    relocate(&mut tree, small, limit, &new_locators);
+    check_columns(&tree);
+    let moved = |byte: twin_repack::Byte| places.get(&byte).cloned().unwrap_or(byte);
+    let after = before.into_iter().map(|(path, bytes)| (path, bytes.into_iter().map(moved).collect::<Vec<_>>()));
+    assert_eq!(twin_repack::bytes_of(&view(&tree)), after.collect());
+    assert_eq!(packing(&tree, small, limit).blocks, Vec::<Vec<Extent>>::new());
+}
+
+fn check_packed_bytes(tree: &Tree, twin: &TwinManifest, small: u64, limit: u64) -> Vec<Vec<twin_repack::Byte>> {
+    let packed = packing(tree, small, limit);
+    let (expected, used) = twin_repack::packing(twin, small, limit);
+    assert_eq!(packed.used, used);
+    let bytes = |extent: &Extent| {
+        let block = key(&tree.blocks()[extent.block]);
+        (extent.offset..extent.offset + extent.length).map(move |at| (block.clone(), u64::from(at)))
+    };
+    let found: Vec<Vec<_>> = packed.blocks.iter().map(|block| block.iter().flat_map(bytes).collect()).collect();
+    assert_eq!(found, expected);
+    let segments = segments_within(tree, &packed.blocks.concat());
+    let covered: BTreeSet<_> = segments.iter().flat_map(bytes).collect();
+    assert_eq!(covered, expected.iter().flatten().cloned().collect());
+    expected
+}
+
+fn relocate(tree: &mut Tree, small: u64, limit: u64, new_locators: &[String]) {
+    let mut moves = Vec::new();
+    for (block, new_locator) in packing(tree, small, limit).blocks.into_iter().zip(new_locators) {
+        let mut new_offset = 0;
+        for Extent { block, offset, length } in block {
+            let mut locator = Vec::new();
+            tree.write_locator(&tree.blocks()[block], &mut locator);
+            moves.push((locator, offset, length, new_locator.as_bytes(), new_offset));
+            new_offset += length;
+        }
+    }
+    let relocation = |(locator, offset, length, new_locator, new_offset)| Relocation {
+        locator,
+        offset,
+        length,
+        new_locator,
+        new_offset,
+    };
+    let relocations: Vec<Relocation<'_>> = moves
+        .iter()
+        .map(|(locator, offset, length, new, at)| relocation((&locator[..], *offset, *length, *new, *at)))
+        .collect();
+    assert_eq!(tree.relocate(&relocations), Ok(()));
 }

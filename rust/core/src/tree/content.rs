@@ -33,13 +33,13 @@ pub struct Settlement<'l> {
     pub offset: u32,
 }
 
-fn too_far() -> Error {
+pub(super) fn too_far() -> Error {
     Error::new(ErrorKind::SegmentOutOfRange { stream_length: 0 }, 0, 0)
 }
 
 impl Tree {
     /// An entry at which the block of a source stands, and the size of that block.
-    fn source_entry(&mut self, source: Source<'_>, is_ours: bool) -> Result<(EntryId, u32), Error> {
+    pub(super) fn source_entry(&mut self, source: Source<'_>, is_ours: bool) -> Result<(EntryId, u32), Error> {
         match source {
             Source::Cell(cell) => Ok((self.cell_entry(cell)?, u32::MAX)),
             Source::Stored(locator) => {

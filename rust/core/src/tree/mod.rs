@@ -25,6 +25,7 @@ pub mod merge;
 mod names;
 pub mod order;
 pub mod paths;
+pub mod relocate;
 pub mod walk;
 
 use crate::blocks::Block;
