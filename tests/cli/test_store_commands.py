@@ -57,6 +57,18 @@ class TestPut:
         assert cli("get", portable_data_hash, "copy").lines == []
         assert contents(Path("copy")) == FILES
 
+    def test_warns_of_a_manifest_that_servers_refuse(
+        self, cli: Command, source: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert cli("put", source, "--name", "small", "--json").json["warnings"] == []
+        monkeypatch.setattr("keepset.transfer._estimate.MAX_REQUEST_SIZE", 100)
+        outcome = cli("put", source, "--name", "large", "--json")
+        (warning,) = outcome.json["warnings"]
+        assert warning.startswith("the manifest will have 0.0 MiB")
+        assert outcome.stderr == f"keepset: {warning}\n"
+        assert outcome.exit_code == 0
+        assert cli("ls", "large").lines == cli("ls", "keep:small").lines
+
     def test_several_sources_keep_their_names(self, cli: Command, source: Path) -> None:
         done(cli("put", source, source / "a.txt", "small", "-", "--name", "x", "--filename", "in", stdin="piped"))
         assert sorted(cli("find", "x", "--type", "f").lines) == [

@@ -23,7 +23,18 @@ Example:
 
 from keepset.transfer._checkpoint import Checkpoint
 from keepset.transfer._download import download
+from keepset.transfer._estimate import MAX_REQUEST_SIZE, ManifestSize, estimate_manifest_size
 from keepset.transfer._upload import upload, upload_stream
 from keepset.transfer._values import Progress, Transferred
 
-__all__ = ["Checkpoint", "Progress", "Transferred", "download", "upload", "upload_stream"]
+__all__ = [
+    "MAX_REQUEST_SIZE",
+    "Checkpoint",
+    "ManifestSize",
+    "Progress",
+    "Transferred",
+    "download",
+    "estimate_manifest_size",
+    "upload",
+    "upload_stream",
+]

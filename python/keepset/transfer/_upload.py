@@ -5,6 +5,7 @@ hash, is the same whatever the number of threads that read ahead, and (see `_res
 """
 
 import os
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 from keepset import errors
@@ -12,6 +13,7 @@ from keepset.blocks import BLOCK_SIZE
 from keepset.manifest import Manifest
 from keepset.transfer._checkpoint import Checkpoint, Stored
 from keepset.transfer._compare import PIECE, Blocks, matching
+from keepset.transfer._estimate import size_of_upload
 from keepset.transfer._local import LocalFile, LocalTree, scan
 from keepset.transfer._parallel import Stop, checked_jobs, in_order
 from keepset.transfer._resume import taken_over
@@ -50,6 +52,7 @@ def upload(
     dry_run: bool = False,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> Transferred:
     """Copy a local file, or the contents of a directory, into a collection. Saving it is up to the caller.
 
@@ -68,6 +71,7 @@ def upload(
         progress: Called with bytes done, bytes in all, and the path.
         checkpoint: Where to note what is stored, and what an earlier attempt has noted. The caller removes it when the
             collection is saved.
+        warn: Called with a line, before anything is stored, if the manifest will be larger than servers take.
 
     Raises:
         ArgumentError: A pattern is none, or `jobs` is less than 1.
@@ -84,6 +88,8 @@ def upload(
     names = {file.name: prefix if tree.is_file else f"{prefix}{file.name}" for file in tree.files}
     empty = [f"{prefix}{name}" for name in tree.empty]
     _check(before, list(names.values()), [*empty, prefix.rstrip("/") if not tree.is_file else ""])
+    if warn is not None:
+        _warn(before, {names[file.name]: file.size for file in tree.files}, empty, warn)
     root = collection.root_collection()
     if not dry_run and not root.writable():
         raise errors.ArgumentError("the collection is read-only")
@@ -151,6 +157,12 @@ def _check(before: Manifest, files: list[str], directories: list[str]) -> None:
     for name in files:
         if name in before and before.stat(name).is_dir():
             raise errors.PathIsADirectoryError("a file is to be here, and there is a directory", name)
+
+
+def _warn(before: Manifest, sizes: dict[str, int], empty: list[str], warn: Callable[[str], object]) -> None:
+    size = size_of_upload(before, sizes, empty)
+    if size is not None and size.warning is not None:
+        warn(size.warning)
 
 
 class _Run:

@@ -78,6 +78,7 @@ class _Put:
         self._dry_run = dry_run
         self._include, self._exclude = filters.patterns()
         self._checkpoints: list[Checkpoint] = []
+        self._warnings: list[str] = []
 
     def run(self, sources: list[str], name: str | None, update: str | None, filename: str, json: bool) -> None:
         """Do it."""
@@ -143,18 +144,25 @@ class _Put:
             dry_run=self._dry_run,
             progress=shown_progress(self._run, "Storing"),
             checkpoint=checkpoint,
+            warn=self._warn,
         )
         if not is_only and not self._dry_run:
             # Small files of two sources do not share a block: each can be gone on with by itself.
             collection.manifest_text()
         return result
 
+    def _warn(self, warning: str) -> None:
+        """Tell before anything of a source is stored, so that there is time to think."""
+        self._warnings.append(warning)
+        self._run.note(f"keepset: {warning}")
+
     def _print(self, collection: Any, result: Transferred, uuid: str | None, json: bool) -> None:
         output = self._run.output
         if json:
             record = {} if uuid is None else {"uuid": uuid, "name": (collection.api_response() or {}).get("name")}
             hashes = {} if uuid is None else {"portable_data_hash": collection.portable_data_hash()}
-            output.line(encode_json(record | hashes | described(result, self._dry_run)))
+            told = described(result, self._dry_run) | {"warnings": self._warnings}
+            output.line(encode_json(record | hashes | told))
         elif uuid is None:
             output.lines(output.name(path) for path in result.copied)
         else:
