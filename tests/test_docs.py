@@ -200,10 +200,12 @@ JSON_EXAMPLES = {
     "extract": ["small", "d"],
     "union": ["small", "other"],
     "diff": ["small", "other"],
+    "plan": ["small", "other"],
     "version": [],
     "put": ["small", "--name", "new"],
     "get": ["stored", "."],
     "collections": ["list"],
+    "repack": ["stored"],
     "verify": [],
     "gc": [],
 }
@@ -212,7 +214,7 @@ JSON_EXAMPLES = {
 def keys(document: object) -> Iterator[str]:
     """Find the keys of all the objects in a JSON document."""
     if isinstance(document, dict):
-        yield from document
+        yield from (key for key in document if not key.startswith("/"))  # a target of a plan
     if isinstance(document, dict | list):
         for item in document.values() if isinstance(document, dict) else document:
             yield from keys(item)

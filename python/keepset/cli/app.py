@@ -14,7 +14,9 @@ from keepset.cli.commands.find import find
 from keepset.cli.commands.get import cat, get
 from keepset.cli.commands.ls import ls
 from keepset.cli.commands.pdh import pdh
+from keepset.cli.commands.plan import plan
 from keepset.cli.commands.put import put
+from keepset.cli.commands.repack import repack
 from keepset.cli.commands.rewrite import normalize, strip
 from keepset.cli.commands.stat import stat
 from keepset.cli.commands.tree import tree
@@ -56,9 +58,9 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Store and fetch": [put, get, cat],
     "Change a collection": [cp, mv, rm, mkdir],
     "Look": [ls, tree, find, du, stat, blocks, pdh],
-    "Check and compare": [validate, diff],
+    "Check and compare": [validate, diff, plan],
     "Make a manifest": [normalize, strip, extract, union],
-    "Look after the store": [verify, gc],
+    "Look after the store": [repack, verify, gc],
     "About": [version],
 }
 
