@@ -130,6 +130,53 @@ class TestNames:
             resolve("", lambda: None)
 
 
+class TestVersions:
+    @pytest.mark.parametrize("scheme", ["", "keep:"])
+    def test_of_uuids_are_taken_at_their_word(self, scheme: str) -> None:
+        found = resolve(f"{scheme}{UUID}@12/a@3", lambda: None)
+        assert found == Reference("collection", UUID, "a@3", f"{scheme}{UUID}@12", 12)
+        assert not found.is_record
+
+    def test_of_names(self, store: Store) -> None:
+        uuid = made(store, "reads")
+        assert resolve("reads@2", lambda: store) == Reference("collection", uuid, "", "reads@2", 2)
+        assert resolve("reads@2/a/b@3", lambda: store) == Reference("collection", uuid, "a/b@3", "reads@2", 2)
+        assert resolve("reads/b@3", lambda: store) == Reference("collection", uuid, "b@3", "reads")
+
+    @pytest.mark.parametrize("end", ["@", "@0", "@01", "@-1", "@x", "@1000000000", "@1@", "@\u0661"])
+    def test_what_is_nearly_one_is_none(self, store: Store, end: str) -> None:
+        made(store, "reads")
+        for text in (f"reads{end}", f"{UUID}{end}", f"{HASH}@1"):
+            with pytest.raises(errors.ReferenceNotFoundError):
+                resolve(text, lambda: store)
+
+    def test_names_that_look_like_one(self, store: Store) -> None:
+        named = made(store, "reads@2")
+        assert resolve("reads@2/a", lambda: store) == Reference("collection", named, "a", "reads@2")
+        assert resolve("reads@2@3", lambda: store) == Reference("collection", named, "", "reads@2@3", 3)
+        uuid = made(store, "reads")
+        for text in ("reads@2", "keep:reads@2", "reads@2/a"):
+            with pytest.raises(errors.AmbiguousReferenceError) as caught:
+                resolve(text, lambda: store)
+            assert f"version 2 of {uuid} (reads, " in str(caught.value)
+            assert f", {named} (reads@2, " in str(caught.value) or f": {named} (reads@2, " in str(caught.value)
+
+    def test_a_file_that_looks_like_one(self, store: Store) -> None:
+        uuid = made(store, "reads")
+        Path("reads@2").write_text(MANIFEST)
+        with pytest.raises(errors.AmbiguousReferenceError, match="a file here and a collection"):
+            resolve("reads@2", lambda: store)
+        assert resolve("./reads@2", lambda: store).kind == "file"
+        assert resolve("keep:reads@2", lambda: store)[1:] == (uuid, "", "keep:reads@2", 2)
+
+    def test_names_with_slashes(self) -> None:
+        catalog = Slashes({"zzzzz-4zz18-000000000000001": "a/b"})
+        assert resolve("a/b@2/c", lambda: catalog)[1:] == ("zzzzz-4zz18-000000000000001", "c", "a/b@2", 2)
+        catalog.names["zzzzz-4zz18-000000000000002"] = "a"
+        with pytest.raises(errors.AmbiguousReferenceError):
+            resolve("a/b@2/c", lambda: catalog)
+
+
 class TestFiles:
     def test_with_and_without_a_path(self, store: Store) -> None:
         Path("d").mkdir()
@@ -191,6 +238,15 @@ class TestOpening:
             assert isinstance(collection, Collection)
             assert collection.read_bytes("foo.txt") == b"foo"
             assert (collection.manifest_locator() == uuid) == (name in ("foo", uuid))
+
+    def test_a_version(self, store: Store) -> None:
+        uuid = made(store, "reads")
+        store.collections().update(uuid=uuid, body={"manifest_text": "", "preserve_version": True}).execute()
+        first = resolve("reads@1", lambda: store).open(store)
+        assert (list(first), first.writable()) == (["file"], False)
+        assert list(resolve(f"{uuid}@2", lambda: store).open(store)) == []
+        with pytest.raises(errors.NotFoundError, match="version 3 of"):
+            resolve("reads@3", lambda: store).open(store)
 
     def test_what_is_not_there(self, store: Store) -> None:
         with pytest.raises(errors.ApiError):

@@ -3,6 +3,7 @@
     zzzzz-4zz18-0123456789abcde          a UUID
     83367e8913dcec0bf3fc25ed5a27eacb+49  a portable data hash
     reads                                the name of one collection in the store, or of a file with a manifest
+    reads@2, UUID@2                      a collection as it was at version 2
     ./reads, ../reads, /data/reads       a file, and never a name
     keep:reads, keep:UUID, keep:HASH     a collection, and never a file
 
@@ -23,6 +24,7 @@ __all__ = ["Reference", "find_file", "resolve"]
 _SCHEME = "keep:"
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _HASH = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
+_VERSION = re.compile(r"(.+)@([1-9][0-9]{0,8})", re.DOTALL)
 _MANIFEST = re.compile(rb"\s*\S+ +[0-9a-f]{32}\+[0-9]")
 _START = 4096
 _FILE_STARTS = ("./", "../", "/")
@@ -41,20 +43,22 @@ class Reference(NamedTuple):
         target: The path of the file; the UUID or the portable data hash of the collection.
         path: Where in the collection; empty for all of it.
         name: What the text calls the collection: itself, without the path.
+        version: The version that is meant; None for the collection as it is now.
     """
 
     kind: Literal["file", "collection"]
     target: str
     path: str = ""
     name: str = ""
+    version: int | None = None
 
     @property
     def is_record(self) -> bool:
-        """Whether it is a collection that can be changed: one with a UUID."""
-        return self.kind == "collection" and _UUID.fullmatch(self.target) is not None
+        """Whether it is a collection that can be changed: one with a UUID, as it is now."""
+        return self.kind == "collection" and self.version is None and _UUID.fullmatch(self.target) is not None
 
     def open(self, api_client: Catalog = None) -> Any:
-        """Return the collection, to be read and, if it has a UUID, saved.
+        """Return the collection, to be read and, if it is a record, saved.
 
         Args:
             api_client: What has the records; the default one, if it is None.
@@ -62,13 +66,14 @@ class Reference(NamedTuple):
         Raises:
             ManifestError: The file is no manifest.
             ApiError: There is no such record.
-            NotFoundError: There is no collection with this hash.
+            NotFoundError: There is no collection with this hash, or the version has not been kept.
         """
         from keepset.collection import Collection
         from keepset.manifest import Manifest
 
         source = Manifest.load(self.target) if self.kind == "file" else self.target
-        return Collection(source, api_client=api_client)
+        collection = Collection(source, api_client=api_client)
+        return collection if self.version is None else collection.at_version(self.version)
 
 
 def resolve(
@@ -166,13 +171,15 @@ def _by_identifier(text: str) -> Reference | None:
     identifier, _, path = text.partition("/")
     if _UUID.fullmatch(identifier) or _HASH.fullmatch(identifier):
         return Reference("collection", identifier, _clean(path), identifier)
+    versioned = _VERSION.fullmatch(identifier)
+    if versioned and _UUID.fullmatch(versioned[1]):
+        return Reference("collection", versioned[1], _clean(path), identifier, int(versioned[2]))
     return None
 
 
 def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bool) -> list[tuple[Reference, str]]:
-    """Find the collections whose name a text is, or begins with before a slash."""
-    ends = [index for index, character in enumerate(text) if character == "/"]
-    names = {text[:end]: text[end:] for end in [*ends, len(text)] if end and _can_be_name(text[:end])}
+    """Find the collections whose name a text is, or begins with before a slash or a version."""
+    names = _names(text)
     source = catalog()
     if source is None or not names:
         return []
@@ -188,12 +195,25 @@ def _by_name(text: str, catalog: Callable[[], Catalog | None], include_trash: bo
         .execute()
     )
     return [
-        (
-            Reference("collection", item["uuid"], _clean(names[item["name"]]), item["name"]),
-            f"{item['uuid']} ({item['name']}, {item['modified_at'][:19]}Z)",
-        )
+        (names[item["name"]]._replace(target=item["uuid"]), _described(item, names[item["name"]].version))
         for item in found["items"]
     ]
+
+
+def _names(text: str) -> dict[str, Reference]:
+    """Give the names that records may have if a text is about them, each with what it would then mean."""
+    names: dict[str, Reference] = {}
+    for end in [*(index for index, character in enumerate(text) if character == "/"), len(text)]:
+        name = text[:end]
+        meant = names[name] = Reference("collection", "", _clean(text[end:]), name)
+        if versioned := _VERSION.fullmatch(name):
+            names[versioned[1]] = meant._replace(version=int(versioned[2]))
+    return {name: meant for name, meant in names.items() if name and _can_be_name(name)}
+
+
+def _described(item: dict[str, Any], version: int | None) -> str:
+    of_version = "" if version is None else f"version {version} of "
+    return f"{of_version}{item['uuid']} ({item['name']}, {item['modified_at'][:19]}Z)"
 
 
 def _can_be_name(text: str) -> bool:

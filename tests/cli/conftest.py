@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 import typer.testing
 
+from keepset import open_store
 from keepset.cli.app import app
+from keepset.collection import Collection
+from outcomes import FILES
 from samples import SIGNATURE, A, B, C, E
 
 SMALL = (
@@ -109,3 +112,35 @@ def make() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def source() -> Path:
+    """A directory with `FILES`."""
+    for path, data in FILES.items():
+        place = Path("source") / path
+        if data is None:
+            place.mkdir(parents=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+    return Path("source")
+
+
+@pytest.fixture
+def stored(cli: Command, source: Path) -> str:
+    """The UUID of a collection `reads` with `FILES`."""
+    (line,) = cli("put", source, "--name", "reads").lines
+    return line.split()[0]
+
+
+@pytest.fixture
+def changed(stored: str) -> str:
+    """The UUID of `reads`, which has a version 2: `a.txt` is other bytes, `d` is gone, and `new` is there."""
+    with open_store() as store:
+        collection = Collection(stored, api_client=store)
+        collection.write_bytes("a.txt", b"AAAA")
+        collection.remove("d", recursive=True)
+        collection.write_bytes("new", b"new")
+        collection.save(preserve_version=True)
+    return stored

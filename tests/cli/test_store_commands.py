@@ -9,44 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from outcomes import FILES, done, refused
 from trees import contents
 
 if TYPE_CHECKING:
-    from cli.conftest import Command, Outcome
-
-FILES: dict[str, bytes | None] = {"a.txt": b"aaa", "d/b.bam": b"bb", "void": None}
-
-
-@pytest.fixture
-def source() -> Path:
-    """A directory with `FILES`."""
-    for path, data in FILES.items():
-        place = Path("source") / path
-        if data is None:
-            place.mkdir(parents=True)
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(data)
-    return Path("source")
-
-
-@pytest.fixture
-def stored(cli: Command, source: Path) -> str:
-    """The UUID of a collection `reads` with `FILES`."""
-    (line,) = cli("put", source, "--name", "reads").lines
-    return line.split()[0]
-
-
-def refused(outcome: Outcome, exit_code: int) -> str:
-    """Give the one line on standard error of a command that has printed nothing else."""
-    assert (outcome.exit_code, outcome.stdout) == (exit_code, "")
-    assert outcome.stderr.count("\n") == 1
-    return outcome.stderr.rstrip("\n")
-
-
-def done(outcome: Outcome) -> None:
-    """Make sure that a command has succeeded, and said nothing on standard error."""
-    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    from cli.conftest import Command
 
 
 class TestPut:

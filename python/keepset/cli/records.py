@@ -8,7 +8,7 @@ from keepset.cli.text import one_line
 from keepset.errors import ArgumentError
 from keepset.references import Reference, resolve
 
-__all__ = ["describe_record", "editable", "find_record", "list_records", "readable"]
+__all__ = ["describe_record", "editable", "find_record", "find_whole_record", "list_records", "readable"]
 
 _PAGE = 1000
 _FIELDS = [
@@ -49,11 +49,27 @@ def find_record(run: Run, argument: str, *, include_trash: bool = False) -> Refe
         ArgumentError: It names something that is no record.
     """
     reference = resolve(argument, run.stores.reading, files=False, include_trash=include_trash)
+    if reference.version is not None:
+        raise ArgumentError(
+            f"{one_line(argument)} is a version of a collection, which never changes: name it without the version"
+        )
     if not reference.is_record:
         raise ArgumentError(
             f"{one_line(argument)} is what a collection holds, which never changes: name it, or its UUID"
         )
     return reference
+
+
+def find_whole_record(run: Run, argument: str, *, include_trash: bool = False) -> str:
+    """Find the record that an argument names, for what is done to all of it, and give its UUID.
+
+    Raises:
+        ArgumentError: The argument names a path in a collection, or something that is no record.
+    """
+    reference = find_record(run, argument, include_trash=include_trash)
+    if reference.path:
+        raise ArgumentError(f"{one_line(argument)} is a path in a collection, and this is done to whole ones only")
+    return reference.target
 
 
 def list_records(run: Run, *, trashed: bool = False) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 
-__all__ = ["counted", "human_size", "one_line", "parse_size", "quote", "size_text", "utf8_argument"]
+__all__ = ["counted", "human_size", "moment", "one_line", "parse_size", "quote", "size_text", "utf8_argument"]
 
 _UNITS = "KMGTPE"
 _SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:([KMGTPE])(?:i?B)?|[Bc])?", re.IGNORECASE)
@@ -59,6 +59,11 @@ def one_line(text: str, limit: int = 200) -> str:
 def counted(count: int, one: str, many: str) -> str:
     """Write a number with its noun."""
     return f"{count} {one if count == 1 else many}"
+
+
+def moment(text: str) -> str:
+    """Write a time of a record to the second."""
+    return f"{text[:19]}Z"
 
 
 def size_text(size: int, human: bool) -> str:

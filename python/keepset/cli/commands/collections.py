@@ -7,9 +7,9 @@ import typer
 
 from keepset.cli.options import Human, Json
 from keepset.cli.output import Output
-from keepset.cli.records import describe_record, find_record, list_records
+from keepset.cli.records import describe_record, find_whole_record, list_records
 from keepset.cli.run import Run
-from keepset.cli.text import size_text, utf8_argument
+from keepset.cli.text import moment, size_text, utf8_argument
 
 __all__ = ["SUBCOMMANDS"]
 
@@ -46,11 +46,7 @@ def _row(output: Output, record: dict[str, Any], human: bool) -> str:
     size = size_text(record["size"], human)
     name = output.name(record["name"] or "")
     numbers = f"{size:>{6 if human else 14}} {record['file_count']:>8}"
-    return f"{record['uuid']} {numbers} {_moment(record['modified_at'])} {name}"
-
-
-def _moment(text: str) -> str:
-    return f"{text[:19]}Z"
+    return f"{record['uuid']} {numbers} {moment(record['modified_at'])} {name}"
 
 
 def show(collections: _Collections, human: Human = False, json: Json = False) -> None:
@@ -60,7 +56,7 @@ def show(collections: _Collections, human: Human = False, json: Json = False) ->
         def records() -> Iterator[dict[str, Any]]:
             for argument in collections:
                 with run.attempt(argument):
-                    uuid = find_record(run, argument, include_trash=True).target
+                    uuid = find_whole_record(run, argument, include_trash=True)
                     request = run.stores.reading().collections().get(uuid=uuid, include_trash=True)
                     yield describe_record(request.execute())
 
@@ -81,7 +77,7 @@ def _facts(output: Output, record: dict[str, Any], human: bool) -> Iterator[str]
         if key == "size":
             value = size_text(value, human)
         elif key.endswith("_at"):
-            value = _moment(value)
+            value = moment(value)
         elif key == "name":
             value = output.name(value)
         yield f"{output.styled(f'{title:8}', 'faint')}  {value}"
@@ -93,7 +89,7 @@ def rename(
 ) -> None:
     """Give a collection another name."""
     with Run() as run:
-        uuid = find_record(run, collection).target
+        uuid = find_whole_record(run, collection)
         run.stores.reading().collections().update(uuid=uuid, body={"name": utf8_argument(name)}).execute()
 
 
@@ -113,7 +109,7 @@ def untrash(collections: _Collections) -> None:
 def _change(run: Run, arguments: list[str], request: Callable[..., Any], *, include_trash: bool) -> None:
     for argument in arguments:
         with run.attempt(argument):
-            request(uuid=find_record(run, argument, include_trash=include_trash).target).execute()
+            request(uuid=find_whole_record(run, argument, include_trash=include_trash)).execute()
 
 
 SUBCOMMANDS: dict[str, Callable[..., None]] = {

@@ -40,7 +40,7 @@ class _Edits:
     def readable(self, argument: str) -> tuple[Any, str]:
         """Give a collection to be read, and the path in it."""
         reference = resolve(argument, self._run.stores.reading)
-        if reference.target in self._collections:
+        if reference.is_record and reference.target in self._collections:
             return self._collections[reference.target], reference.path
         return readable(self._run, argument)
 
