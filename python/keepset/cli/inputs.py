@@ -10,6 +10,7 @@ from typing import Literal
 import typer
 
 from keepset import Manifest
+from keepset.cli.files import is_directory
 from keepset.cli.stores import Stores
 from keepset.cli.text import one_line, utf8_argument
 from keepset.errors import AmbiguousReferenceError, KeepsetError, ManifestError, ReferenceNotFoundError
@@ -43,6 +44,8 @@ class Source:
     path: str = ""
     collection: Callable[[], bytes] | None = field(default=None, compare=False)
     """Gives the manifest of a collection; None for what is none."""
+    record: str | None = field(default=None, compare=False)
+    """The UUID of a collection that can be saved."""
     text: bytes | None = field(default=None, compare=False)
     """What has been read already."""
     problem: KeepsetError | None = field(default=None, compare=False)
@@ -52,6 +55,12 @@ class Source:
     def is_standard_input(self) -> bool:
         """Whether this is standard input."""
         return self.file == STANDARD_INPUT
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a local directory, which only few commands can read. Whatever else has its name is meant."""
+        is_other = self.is_standard_input or self.collection is not None or self.problem is not None
+        return not is_other and not self.path and is_directory(self.file)
 
     @property
     def is_typed(self) -> bool:
@@ -161,7 +170,8 @@ def _resolved(argument: str, stores: Stores) -> Source:
         return Source(argument, problem=None if isinstance(error, ReferenceNotFoundError) else error)
     if reference.kind == "file":
         return Source(reference.target, reference.path)
-    return Source(reference.name, reference.path, collection=lambda: _manifest(reference, stores))
+    record = reference.target if reference.is_record else None
+    return Source(reference.name, reference.path, collection=lambda: _manifest(reference, stores), record=record)
 
 
 def _manifest(reference: Reference, stores: Stores) -> bytes:

@@ -1,6 +1,7 @@
 r"""Local files and directories into collections and back: filters, going on after an interruption, checks, progress.
 
-`Collection.upload` and `Collection.download`, and the commands `put` and `get`, are thin callers of this package.
+`Collection.upload` and `Collection.download`, and the commands `put`, `get` and `diff`, are thin callers of this
+package.
 
 Example:
     >>> from pathlib import Path
@@ -22,6 +23,7 @@ Example:
 """
 
 from keepset.transfer._checkpoint import Checkpoint
+from keepset.transfer._comparable import comparable
 from keepset.transfer._download import download
 from keepset.transfer._estimate import MAX_REQUEST_SIZE, ManifestSize, estimate_manifest_size
 from keepset.transfer._upload import upload, upload_stream
@@ -33,6 +35,7 @@ __all__ = [
     "ManifestSize",
     "Progress",
     "Transferred",
+    "comparable",
     "download",
     "estimate_manifest_size",
     "upload",

@@ -6,7 +6,7 @@ block, as packed small files are, there is no hash: the block is fetched and the
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from keepset.transfer._parallel import Jobs, Stop
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from keepset._fetching import Fetcher
     from keepset.keep.base import Data
 
-__all__ = ["PIECE", "Blocks", "Plan", "matching", "pieces"]
+__all__ = ["PIECE", "Blocks", "Plan", "Tell", "local_digest", "matching", "pieces"]
 
 PIECE = 1 << 20
 """How many bytes are read or written at a time, in between which work can be stopped."""
 
 Plan: TypeAlias = Sequence[tuple[str, int, int]]
 """The parts of a file: locator, offset in the block, length."""
+
+Tell: TypeAlias = Callable[[int], object]
+"""Called with a number of bytes when so many more are done."""
 
 
 class Blocks:
@@ -70,7 +73,9 @@ class Blocks:
             yield self.part(locator, offset, length)
 
 
-def matching(descriptor: int, plan: Plan, blocks: Blocks, stop: Stop) -> tuple[int, int]:
+def matching(
+    descriptor: int, plan: Plan, blocks: Blocks, stop: Stop, tell: Tell = lambda size: None
+) -> tuple[int, int]:
     """Compare an open file with a plan from its beginning, part by part, as far as they are the same.
 
     Args:
@@ -78,6 +83,7 @@ def matching(descriptor: int, plan: Plan, blocks: Blocks, stop: Stop) -> tuple[i
         plan: The parts of the file in the collection.
         blocks: Where its blocks come from.
         stop: Whether to go on.
+        tell: Whom to tell of each part that is the same.
 
     Returns:
         How many parts are the same, and how many bytes these are.
@@ -92,7 +98,27 @@ def matching(descriptor: int, plan: Plan, blocks: Blocks, stop: Stop) -> tuple[i
         if position + length > size or not _is_same(descriptor, position, (locator, offset, length), blocks, stop):
             return number, position
         position += length
+        tell(length)
     return len(plan), position
+
+
+def local_digest(descriptor: int, position: int, length: int, stop: Stop) -> str:
+    """Return the MD5 of a part of an open file, as it stands in the locator of a block.
+
+    Args:
+        descriptor: The local file.
+        position: Where the part begins.
+        length: How long it is.
+        stop: Whether to go on.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    hashing = hashlib.md5(usedforsecurity=False)
+    for start, size in pieces(length):
+        stop.check()
+        hashing.update(os.pread(descriptor, size, position + start))
+    return hashing.hexdigest()
 
 
 def pieces(length: int) -> list[tuple[int, int]]:
@@ -106,8 +132,4 @@ def _is_same(descriptor: int, position: int, part: tuple[str, int, int], blocks:
     if offset or length != int(block_size):
         stop.check()
         return os.pread(descriptor, length, position) == bytes(blocks.part(locator, offset, length))
-    hashing = hashlib.md5(usedforsecurity=False)
-    for start, size in pieces(length):
-        stop.check()
-        hashing.update(os.pread(descriptor, size, position + start))
-    return hashing.hexdigest() == digest
+    return local_digest(descriptor, position, length, stop) == digest

@@ -13,9 +13,9 @@ from keepset.errors import TransferError
 from keepset.manifest import Manifest, escape
 from keepset.transfer._values import Patterns
 
-__all__ = ["LocalFile", "LocalTree", "collection_name", "local_name", "scan", "unfit"]
+__all__ = ["EMPTY_BLOCK", "LocalFile", "LocalTree", "collection_name", "local_name", "scan", "unfit"]
 
-_EMPTY_BLOCK = "d41d8cd98f00b204e9800998ecf8427e+0"
+EMPTY_BLOCK = "d41d8cd98f00b204e9800998ecf8427e+0"
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -159,7 +159,7 @@ def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns) -> No
 
 def _entered(below: list[_Pending], exclude: Patterns) -> list[_Pending]:
     """Leave out the directories that are excluded, and so all below them; there may be a lot of it."""
-    text = "".join(f"{escape(f'./{prefix[:-1]}')} {_EMPTY_BLOCK} 0:0:\\056\n" for _, prefix, _ in below)
+    text = "".join(f"{escape(f'./{prefix[:-1]}')} {EMPTY_BLOCK} 0:0:\\056\n" for _, prefix, _ in below)
     kept = Manifest.parse(text).subset(None, exclude)
     return [directory for directory in below if directory[1][:-1] in kept]
 
@@ -205,4 +205,4 @@ def _lines(found: _Found) -> Iterator[str]:
     for directory in [*found.empty, *found.directories]:
         streams[directory] = ["0:0:\\056"]
     for directory, tokens in streams.items():
-        yield f"{escape(f'./{directory}') if directory else '.'} {_EMPTY_BLOCK} {' '.join(tokens)}\n"
+        yield f"{escape(f'./{directory}') if directory else '.'} {EMPTY_BLOCK} {' '.join(tokens)}\n"

@@ -1,38 +1,30 @@
-"""`keepset diff`: what changed from one manifest to another."""
+"""`keepset diff`: what changed from one manifest, collection or local directory to another."""
 
+import threading
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
+from keepset import Manifest
+from keepset.cli.changes import Changes
 from keepset.cli.exits import ExitCode
-from keepset.cli.inputs import whole_manifests
-from keepset.cli.options import Exclude, Human, Include, Json, ModeOption, Print0
-from keepset.cli.output import Output, encode_json
+from keepset.cli.inputs import Mode, Source, with_paths
+from keepset.cli.options import Exclude, Human, Include, Jobs, Json, ModeOption, Print0
+from keepset.cli.output import encode_json
 from keepset.cli.paths import Filters
 from keepset.cli.run import Run
-from keepset.cli.text import size_text
-from keepset.manifest import Diff
+from keepset.cli.stores import Stores
+from keepset.cli.transfers import shown_progress
+from keepset.errors import PathNotADirectoryError
+from keepset.transfer import comparable
 
 __all__ = ["diff"]
 
-_LETTERS = {"added": "A", "removed": "D", "modified": "M", "moved": "R"}
-
-
-class _Change(NamedTuple):
-    """A change as it is printed: a move may have become two of them."""
-
-    kind: Literal["added", "removed", "modified", "moved"]
-    type: Literal["file", "directory"]
-    path: str
-    old_path: str | None
-    old_size: int | None
-    new_size: int | None
-
 
 def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="The manifest before; - is standard input.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The manifest after; - is standard input.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="What was before; - is a manifest on standard input.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What is after, likewise.")],
     stat: Annotated[bool, typer.Option("--stat", help="End with a summary of the changes.")] = False,
     short_stat: Annotated[bool, typer.Option("--shortstat", help="Print the summary only.")] = False,
     name_only: Annotated[bool, typer.Option("--name-only", help="Print the changed paths only.")] = False,
@@ -43,85 +35,91 @@ def diff(
     human: Human = False,
     print0: Print0 = False,
     json: Json = False,
+    jobs: Jobs = None,
     include: Include = None,
     exclude: Exclude = None,
     mode: ModeOption = "compat",
 ) -> None:
     """Print what changed from OLD to NEW.
 
+    Each is a manifest file, a collection, a version of one (COLLECTION@VERSION), a directory in one of these
+    (COLLECTION/PATH), or a local directory, which is written ./DIRECTORY if a collection has its name.
+
     A added, D removed, M modified with both sizes, R moved with the same content. Signatures, the order of blocks and
     the way a text is cut make no difference. The exit code is 1 if there are changes, else 0.
     """
     filters = Filters(include, exclude)
     with Run() as run:
-        sources = whole_manifests([old, new], run.stores)
-        loaded = [filters.apply(manifest) for _, manifest in run.manifests(sources, mode)]
+        sources = with_paths([old, new], run.stores)
+        sides = [side for source in run.each(sources) for side in _sides(run, source, mode)]
         if run.exit_code:
             return
         run.progress.describe("Comparing")
-        before, after = loaded
-        differences = before.diff(after)
-        if differences:
+        include_patterns, exclude_patterns = filters.patterns()
+        old_side, new_side = sides
+        before, after = comparable(
+            old_side,
+            new_side,
+            _Keep(run.stores),
+            include=include_patterns,
+            exclude=exclude_patterns,
+            renames=not no_renames,
+            jobs=jobs,
+            progress=shown_progress(run, "Comparing"),
+        )
+        changes = Changes(before.diff(after), renames=not no_renames)
+        if changes:
             run.found(ExitCode.FOUND)
         if json:
-            run.output.lines(_json([old, new], differences, no_renames), end="")
+            run.output.lines(_json([old, new], changes), end="")
         elif not quiet:
             end = "\0" if print0 else "\n"
-            changes = _changes(differences, no_renames)
             if name_only:
-                run.output.lines((_name(run.output, change, change.path) for change in changes), end)
+                run.output.lines((change.name(run.output) for change in changes), end)
             elif not short_stat:
-                run.output.lines((_line(run.output, change, human) for change in changes), end)
+                run.output.lines((change.line(run.output, human) for change in changes), end)
             if stat or short_stat:
-                run.output.line(_summary(_count(differences, no_renames), human))
+                run.output.line(changes.summary(human))
 
 
-def _changes(differences: Diff, no_renames: bool) -> Iterator[_Change]:
-    for change in differences:
-        if no_renames and change.kind == "moved" and change.old_path is not None:
-            yield _Change("removed", change.type, change.old_path, None, change.old_size, None)
-            yield _Change("added", change.type, change.path, None, None, change.new_size)
-        else:
-            yield _Change(change.kind, change.type, change.path, change.old_path, change.old_size, change.new_size)
+class _Keep:
+    """Fetches blocks; without a store, that is an error not before one is needed."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._lock = threading.Lock()
+
+    def get(self, locator: str, **options: Any) -> Any:
+        with self._lock:
+            keep = self._stores.reading().keep
+        return keep.get(locator, **options)
 
 
-def _name(output: Output, change: _Change, path: str) -> str:
-    return output.name(path + "/" * (change.type == "directory"))
+def _sides(run: Run, source: Source, mode: Mode) -> Iterator[Manifest | str]:
+    """Give what an argument names; nothing, if that cannot be read, which is reported."""
+    with run.attempt(source):
+        yield source.file if source.is_directory else _directory(source.load(mode), source.path)
 
 
-def _line(output: Output, change: _Change, human: bool) -> str:
-    start = output.styled(_LETTERS[change.kind], change.kind)
-    path = _name(output, change, change.path)
-    if change.old_path is not None:
-        return f"{start} {_name(output, change, change.old_path)} -> {path}"
-    if change.kind == "modified":
-        return f"{start} {path} {size_text(change.old_size or 0, human)} -> {size_text(change.new_size or 0, human)}"
-    return f"{start} {path}"
+def _directory(manifest: Manifest, path: str) -> Manifest:
+    if not path:
+        return manifest
+    if not manifest.stat(path).is_dir():
+        raise PathNotADirectoryError("not a directory", path)
+    from keepset.collection import CollectionReader
+
+    below: Manifest = CollectionReader(manifest).find(path).snapshot()
+    return below
 
 
-def _count(differences: Diff, no_renames: bool) -> dict[str, int]:
-    counts = {"added": 0, "removed": 0, "modified": 0, "moved": 0, "size_change": 0}
-    for change in _changes(differences, no_renames):
-        counts[change.kind] += 1
-        counts["size_change"] += (change.new_size or 0) - (change.old_size or 0)
-    return counts
-
-
-def _summary(counts: dict[str, int], human: bool) -> str:
-    parts = [f"{count} {kind}" for kind, count in counts.items() if count and kind != "size_change"]
-    if not parts:
-        return "no changes"
-    growth = counts["size_change"]
-    return f"{', '.join(parts)}; {'-' if growth < 0 else '+'}{size_text(abs(growth), human)} bytes"
-
-
-def _json(names: list[str], differences: Diff, no_renames: bool) -> Iterator[str]:
+def _json(names: list[str], changes: Changes) -> Iterator[str]:
     """Write one object, with one change per line."""
-    counts = _count(differences, no_renames)
-    head = encode_json({"old": names[0], "new": names[1], "identical": not differences, "summary": counts})
+    head = encode_json(
+        {"old": names[0], "new": names[1], "identical": not changes, "summary": changes.counts()},
+    )
     yield head[:-1] + ', "changes": ['
     separator = "\n"
-    for change in _changes(differences, no_renames):
-        yield separator + encode_json({key: value for key, value in change._asdict().items() if value is not None})
+    for change in changes:
+        yield separator + encode_json(change.described())
         separator = ",\n"
     yield "]}\n" if separator == "\n" else "\n]}\n"
