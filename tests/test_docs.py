@@ -199,12 +199,14 @@ JSON_EXAMPLES = {
     "strip": ["small"],
     "extract": ["small", "d"],
     "union": ["small", "other"],
+    "merge": ["--base", "small", "small", "other"],
     "diff": ["small", "other"],
     "plan": ["small", "other"],
     "version": [],
     "put": ["small", "--name", "new"],
     "get": ["stored", "."],
     "collections": ["list"],
+    "history": ["stored"],
     "repack": ["stored"],
     "verify": [],
     "gc": [],
@@ -239,8 +241,9 @@ def test_fields_of_json_are_documented(command: str, tmp_path: Path, monkeypatch
     text = " ".join(described)
     if "entry" in text:
         text += next(fields for commands, _, fields in rows if commands.startswith("`ls`"))
-    if "those of `put`" in text:
-        text += next(fields for commands, _, fields in rows if commands.startswith("`put`"))
+    for command_meant in ("put", "diff", "union"):
+        if f"those of `{command_meant}`" in text:
+            text += next(fields for commands, _, fields in rows if commands.startswith(f"`{command_meant}`"))
     if "likewise" in text:
         text += next(fields for commands, _, fields in rows if commands.startswith("`normalize`"))
     documented = {"manifest", *re.findall(r"`(\w+)`", text)}

@@ -1,4 +1,4 @@
-"""Versions of collections, wherever a collection is expected."""
+"""`history`, and versions wherever a collection is expected."""
 
 from __future__ import annotations
 
@@ -10,6 +10,33 @@ from outcomes import done, refused
 
 if TYPE_CHECKING:
     from cli.conftest import Command
+
+
+class TestHistory:
+    def test_newest_first(self, cli: Command, changed: str) -> None:
+        second, first = (line.split() for line in cli("history", "reads").lines)
+        assert [row[0] for row in (second, first)] == ["2", "1"]
+        assert [row[2:] for row in (second, first)] == [
+            ["7", "2", *cli("pdh", "reads").lines],
+            ["5", "2", *cli("pdh", "reads@1").lines],
+        ]
+        assert cli("history", changed, "-h").lines[0].split()[2:4] == ["7", "2"]
+
+    def test_json(self, cli: Command, changed: str) -> None:
+        second, first = cli("history", "--json", changed).json
+        (shown,) = cli("collections", "show", "reads", "--json").json
+        assert second == shown
+        assert (first["version"], first["size"], first["name"]) == (1, 5, "reads")
+        assert first["uuid"] != changed
+
+    def test_of_what_has_none(self, cli: Command, stored: str) -> None:
+        assert len(cli("history", "reads").lines) == 1
+        portable_data_hash = cli("pdh", "reads").lines[0]
+        assert "never changes" in refused(cli("history", portable_data_hash), 3)
+        assert "without the version" in refused(cli("history", "reads@1"), 3)
+        assert "a path in a collection" in refused(cli("history", "reads/d"), 3)
+        assert "no such collection" in refused(cli("history", "small"), 4)
+        assert cli("history").exit_code == 2
 
 
 class TestVersions:

@@ -12,7 +12,9 @@ from keepset.cli.commands.edit import cp, mkdir, mv, rm
 from keepset.cli.commands.extract import extract
 from keepset.cli.commands.find import find
 from keepset.cli.commands.get import cat, get
+from keepset.cli.commands.history import history
 from keepset.cli.commands.ls import ls
+from keepset.cli.commands.merge import merge
 from keepset.cli.commands.pdh import pdh
 from keepset.cli.commands.plan import plan
 from keepset.cli.commands.put import put
@@ -56,8 +58,8 @@ def keepset(version: VersionOption = False, store: StoreOption = None) -> None:
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
     "Store and fetch": [put, get, cat],
-    "Change a collection": [cp, mv, rm, mkdir],
-    "Look": [ls, tree, find, du, stat, blocks, pdh],
+    "Change a collection": [cp, mv, rm, mkdir, merge],
+    "Look": [ls, tree, find, du, stat, blocks, pdh, history],
     "Check and compare": [validate, diff, plan],
     "Make a manifest": [normalize, strip, extract, union],
     "Look after the store": [repack, verify, gc],
