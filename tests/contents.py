@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 EXAMPLES = int(os.environ.get("KEEPSET_EXAMPLES", "30"))
 """How many histories the state machines draw."""
 
+STAMP = "~20260102-030405~conflict~"
+"""What names of conflict files end with at the moment at which tests of merging stop the clock."""
+
 Node: TypeAlias = Union[bytes, "Folder"]
 Folder: TypeAlias = dict[str, Node]
 
@@ -51,3 +54,18 @@ def outcome(work: Callable[[], object]) -> tuple[object, str | None]:
     except OSError as error:
         builtin = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
         return None, f"{builtin} {error.errno}"
+
+
+def become(directory: Any, tree: Folder) -> None:
+    """Make a directory what a tree says, and touch nothing that is so already, by methods that both libraries have."""
+    for name in list(directory):
+        if name not in tree or isinstance(tree[name], dict) != hasattr(directory[name], "items"):
+            directory.remove(name, recursive=True)
+    for name, node in tree.items():
+        if isinstance(node, dict):
+            if name not in directory:
+                directory.mkdirs(name)
+            become(directory[name], node)
+        elif name not in directory or data(directory[name]) != node:
+            with directory.open(name, "wb") as file:
+                file.write(node)

@@ -348,9 +348,10 @@ def list_changes(
 def apply_changes(
     tree: Tree,
     top: int,
-    trees: Sequence[Tree],
+    trees: Sequence[tuple[Tree, Tree]],
     changes: Sequence[tuple[str, int, int | None, int, int | None]],
     stamp: str,
+    seen: Tree | None = None,
 ) -> list[tuple[str, int, int]]: ...
 def merge_changes(
     tree: Tree,
@@ -363,7 +364,13 @@ def merge_changes(
     tells_tokens: bool = False,
 ) -> list[tuple[str, int, int]]: ...
 def join_directories(
-    tree: Tree, top: int, other: Tree, other_top: int, on_conflict: str
+    tree: Tree,
+    top: int,
+    other: Tree,
+    other_top: int,
+    on_conflict: str,
+    seen: Tree | None = None,
+    other_seen: Tree | None = None,
 ) -> list[tuple[str, int, int]]: ...
 def join(parts: list[bytes | bytearray], size: int) -> bytes: ...
 def plan_edit(

@@ -16,6 +16,7 @@ from keepset.locking import hold, hold_both, must_be_writable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from keepset._core import Tree
     from keepset._root import Root
 
 __all__ = ["Merging", "stamp"]
@@ -101,38 +102,46 @@ class Merging(Directory):
             to_do.append((path, number(before), old and old[0], number(after), new and new[0]))
         if not to_do:
             return
-        for root in roots:
-            self._borrow(root)
+        trees = [self._borrow(root) for root in roots]
         events: list[Event] = []
         lock = hold(self)
         try:
+            settled = self._root._settled_tree()
+            has_bytes_in_memory = settled is not self._tree or any(tree is not named for tree, named in trees)
+            seen = settled.clone() if has_bytes_in_memory else None
+            done = apply_changes(self._tree, self._id, trees, to_do, stamp(), seen)
             self._tree.set_uncommitted(self._id)
-            trees = [root._tree for root in roots]
-            self._root._note(apply_changes(self._tree, self._id, trees, to_do, stamp()), events)
+            self._root._note(done, events)
         finally:
+            self._root._release_dead(cell for tree, _ in trees for cell in tree.pending_cells())
             lock.release()
         deliver(events)
 
     def _listed(self, change: Sequence[Any]) -> Change:
         """Return a change of the caller's own making as one of `diff`."""
-        try:
-            kind, path, *given = change
-        except (TypeError, ValueError):
-            raise errors.ArgumentError(f"not a change as diff returns it: {change!r}") from None
-        items = [ours(item, self._root) for item in given]
-        if len(items) != {ADD: 1, DEL: 1, MOD: 2, TOK: 2}.get(kind):
-            raise errors.ArgumentError(f"not a change as diff returns it: {change!r}")
+        match change:
+            case (kind, str(path), *given) if kind in (ADD, DEL, MOD, TOK) and len(given) == 1 + (kind in (MOD, TOK)):
+                items = [ours(item, self._root) for item in given]
+            case _:
+                raise errors.ArgumentError(f"not a change as diff returns it: {change!r}")
         nodes = [(item._id, isinstance(item, Directory)) for item in items]
         old, new = (None if kind == ADD else nodes[0]), (None if kind == DEL else nodes[-1])
         return Change.of(kind, path, items[0]._root, old, items[-1]._root, new)
 
-    def _borrow(self, origin: Any) -> None:
-        """Let this collection refer to bytes in memory of another one."""
+    def _borrow(self, origin: Any) -> tuple[Tree, Tree]:
+        """Let this collection refer to bytes in memory of another one.
+
+        Returns:
+            The tree of the other one, as it is now, and what is compared in its place.
+        """
         first, second = hold_both(self, origin)
         try:
-            cells = origin._tree.pending_cells()
-            if cells:
-                origin._lend_buffers(cells, self._root)
+            tree = origin._tree.clone()
+            cells = tree.pending_cells()
+            if not cells:
+                return tree, tree
+            origin._lend_buffers(cells, self._root)
+            return tree, origin._settled_tree()
         finally:
             second.release()
             first.release()
@@ -173,5 +182,17 @@ class Merging(Directory):
         cells = origin._tree.cells_below(node)
         if cells:
             origin._lend_buffers(cells, self._root)
-        done = join_directories(self._tree, directory, origin._tree, node, on_conflict)
-        self._root._note(done, events)
+        seen = self._root._settled_tree()
+        try:
+            done = join_directories(
+                self._tree,
+                directory,
+                origin._tree,
+                node,
+                on_conflict,
+                None if seen is self._tree else seen,
+                origin._settled_tree(),
+            )
+            self._root._note(done, events)
+        finally:
+            self._root._release_dead(cells)

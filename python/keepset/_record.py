@@ -15,7 +15,7 @@ from keepset.blocks import BlockManager
 from keepset.manifest import Manifest, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from keepset.locking import Lock
 
@@ -214,7 +214,7 @@ class Record:
             manager = self._my_block_manager()
             for file in list(self._open_files.values()):
                 file._seal()
-            self._release_dead(manager)
+            self._release_dead()
             # The bytes of the snapshot must stay, whatever becomes of its files meanwhile.
             self._share(ROOT)
             snapshot = self._tree.clone()
@@ -247,12 +247,15 @@ class Record:
             relocate(self._tree, moves)
             self._has_remote_blocks = None
 
-    def _release_dead(self, manager: BlockManager) -> None:
-        """Forget bytes of files that were removed and that nobody holds."""
-        unused = set(self._tree.pending_cells()).difference(self._tree.cells_below(ROOT))
-        for node in list(self._handles) if unused else ():
+    def _release_dead(self, lent: Iterable[int] = ()) -> None:
+        """Forget bytes of files that were removed and that nobody holds, and lent ones to which nothing refers."""
+        unused = {*self._tree.pending_cells(), *lent}.difference(self._tree.cells_below(ROOT))
+        if not unused:
+            return
+        for node in list(self._handles):
             if not self._tree.is_attached(node):
                 unused.difference_update(self._tree.cells_below(node))
+        manager = self._my_block_manager()
         for cell in unused:
             buffer = manager.find(cell)
             if buffer is not None and not buffer.is_shared:

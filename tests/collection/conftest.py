@@ -1,11 +1,13 @@
 """A Keep in memory for each test of collections, and collections on it that end with nothing unsaved."""
 
+import time
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import pytest
 
-from keepset import CollectionWriter
+from contents import Folder, become
+from keepset import CollectionWriter, Manifest
 from keepset.collection import Collection
 from memory_keep import MemoryKeep, StubApi
 from samples import DATA
@@ -48,3 +50,42 @@ def make(keep: MemoryKeep) -> Iterator[Maker]:
     for collection in made:
         collection.manifest_text()
         collection.stop_threads()
+
+
+Sides: TypeAlias = tuple[Collection, Collection, Collection]
+"""What two collections began with, and the two."""
+
+
+Stored: TypeAlias = Literal["ours", "theirs", "both", "neither"]
+"""Whose new bytes are stored; the others are in memory."""
+
+
+class MakerOfSides(Protocol):
+    """Makes a collection, and two that have become of it."""
+
+    def __call__(self, base: Folder, ours: Folder, theirs: Folder, stored: Stored = "neither") -> Sides: ...
+
+
+@pytest.fixture
+def sides(make: Maker) -> MakerOfSides:
+    """Makes collections to be brought together."""
+
+    def new(base: Folder, ours: Folder, theirs: Folder, stored: Stored = "neither") -> Sides:
+        began = make()
+        become(began, base)
+        text = began.manifest_text()
+        here, there = make(Manifest.parse(text)), make(Manifest.parse(text))
+        for name, side, tree in (("ours", here, ours), ("theirs", there, theirs)):
+            become(side, tree)
+            if stored in (name, "both"):
+                side.flush()
+        return began, here, there
+
+    return new
+
+
+@pytest.fixture
+def frozen_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the moment of `contents.STAMP`."""
+    moment = time.struct_time((2026, 1, 2, 3, 4, 5, 4, 2, 0))
+    monkeypatch.setattr(time, "gmtime", lambda *_: moment)

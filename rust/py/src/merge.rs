@@ -134,21 +134,27 @@ impl Paths {
     }
 }
 
-/// Brings changes to a directory of a tree, as `Collection.apply` does. `trees` are those that the changes name.
+/// Brings changes to a directory of a tree, as `Collection.apply` does. `trees` are those that the changes name, each with
+/// what it looks like with bytes in memory named by the block that they would be stored in. `seen` is that for the tree; it
+/// is changed as well.
 #[pyfunction]
+#[pyo3(signature = (tree, top, trees, changes, stamp, seen = None))]
 pub(crate) fn apply_changes<'py>(
     py: Python<'py>,
     tree: &Bound<'py, PyTree>,
     top: u32,
-    trees: Vec<Bound<'py, PyTree>>,
+    trees: Vec<(Bound<'py, PyTree>, Bound<'py, PyTree>)>,
     changes: Vec<PyStepToDo<'py>>,
     stamp: &str,
+    seen: Option<&Bound<'py, PyTree>>,
 ) -> PyResult<Vec<PyDone<'py>>> {
-    let trees: Vec<Arc<Tree>> = trees.iter().map(|tree| tree.get().shared(py)).collect();
+    let share =
+        |(tree, seen): &(Bound<'py, PyTree>, Bound<'py, PyTree>)| (tree.get().shared(py), seen.get().shared(py));
+    let trees: Vec<(Arc<Tree>, Arc<Tree>)> = trees.iter().map(share).collect();
     let find = |number: usize, node: Option<u32>| {
         node.map(|node| {
-            let tree = trees.get(number).ok_or_else(|| PyIndexError::new_err("no such tree"))?;
-            Ok::<_, PyErr>(Item { tree, node: checked(tree, node)? })
+            let (tree, seen) = trees.get(number).ok_or_else(|| PyIndexError::new_err("no such tree"))?;
+            Ok::<_, PyErr>(Item { tree, seen, node: checked(tree, node)? })
         })
         .transpose()
     };
@@ -156,10 +162,14 @@ pub(crate) fn apply_changes<'py>(
     for (path, before, old, after, new) in &changes {
         to_do.push((with_path(path, <[u8]>::to_vec)?, find(*before, *old)?, find(*after, *new)?));
     }
+    let changes = to_do.iter().map(|(path, initial, last)| Change { path, initial: *initial, last: *last });
     tree.get().edit(py, |tree| {
         let top = checked(tree, top)?;
-        let changes = to_do.iter().map(|(path, initial, last)| Change { path, initial: *initial, last: *last });
-        let done = enter(py, to_do.len() * 64, || tree.apply(top, changes, stamp))?;
+        let apply = |seen: Option<&mut Tree>| enter(py, to_do.len() * 64, || tree.apply(seen, top, changes, stamp));
+        let done = match seen {
+            Some(seen) => seen.get().edit(py, |seen| apply(Some(seen))),
+            None => apply(None),
+        }?;
         to_python(py, done)
     })
 }
@@ -205,8 +215,11 @@ pub(crate) fn merge_changes<'py>(
 }
 
 /// Puts all that is in a directory of another tree into a directory. Names that both have end as `on_conflict` says:
-/// "error", "ours", "theirs", "rename" or "concatenate".
+/// "error", "ours", "theirs", "rename" or "concatenate". `seen` and `other_seen` are the trees with bytes in
+/// memory named by the block that they would be stored in.
 #[pyfunction]
+#[pyo3(signature = (tree, top, other, other_top, on_conflict, seen = None, other_seen = None))]
+#[expect(clippy::too_many_arguments, reason = "those of one question")]
 pub(crate) fn join_directories<'py>(
     py: Python<'py>,
     tree: &Bound<'py, PyTree>,
@@ -214,6 +227,8 @@ pub(crate) fn join_directories<'py>(
     other: &Bound<'py, PyTree>,
     other_top: u32,
     on_conflict: &str,
+    seen: Option<&Bound<'py, PyTree>>,
+    other_seen: Option<&Bound<'py, PyTree>>,
 ) -> PyResult<Vec<PyDone<'py>>> {
     let on_clash = match on_conflict {
         "error" => OnClash::Refuse,
@@ -223,11 +238,15 @@ pub(crate) fn join_directories<'py>(
         "concatenate" => OnClash::Concatenate,
         _ => return Err(unknown(on_conflict, "error, ours, theirs, rename or concatenate")),
     };
+    let other_seen = other_seen.unwrap_or(other).get().shared(py);
     let other = other.get().shared(py);
-    let item = Item { tree: &other, node: checked(&other, other_top)? };
+    let seen = seen.map(|seen| seen.get().shared(py));
+    let item = Item { tree: &other, seen: &other_seen, node: checked(&other, other_top)? };
     tree.get().edit(py, |tree| {
         let top = checked(tree, top)?;
-        let done = enter(py, (tree.node_count() + other.node_count()) * 64, || tree.join(top, item, on_clash))?;
+        let done = enter(py, (tree.node_count() + other.node_count()) * 64, || {
+            tree.join(seen.as_deref(), top, item, on_clash)
+        })?;
         to_python(py, done)
     })
 }

@@ -31,7 +31,7 @@ pub fn check_merge(base: &[u8], ours: &[u8], theirs: &[u8]) {
     for on_clash in [OnClash::Refuse, OnClash::Ours, OnClash::Theirs, OnClash::Rename, OnClash::Concatenate] {
         let expected = twin_merge::join(&our_twin.tree, &their_twin.tree, on_clash);
         let mut joined = ours.clone();
-        let result = joined.join(Tree::ROOT, Item { tree: &theirs, node: Tree::ROOT }, on_clash);
+        let result = joined.join(None, Tree::ROOT, Item::new(&theirs, Tree::ROOT), on_clash);
         check_merged(&joined, &ours, result, expected);
     }
 }
@@ -87,13 +87,13 @@ fn check_steps(old: &Tree, new: &Tree, old_twin: &TwinTree, new_twin: &TwinTree)
     assert_eq!(changes.iter().map(|it| &it.0).collect::<BTreeSet<_>>().len(), changes.len(), "a path comes twice");
     assert_eq!(found, expected.into_iter().map(|(path, old, new)| (path, (old.is_some(), new.is_some()))).collect());
     let mut applied = old.clone();
-    let item = |tree, node: Option<NodeId>| node.map(|node| Item { tree, node });
+    let item = |tree, node: Option<NodeId>| node.map(|node| Item::new(tree, node));
     let changes = changes.iter().map(|(path, initial, last)| Change {
         path,
         initial: item(old, *initial),
         last: item(new, *last),
     });
-    let done = applied.apply(Tree::ROOT, changes, "");
+    let done = applied.apply(None, Tree::ROOT, changes, "");
     assert!(done.is_ok(), "{done:?}");
     assert!(is_same_tree(&applied, new));
 }

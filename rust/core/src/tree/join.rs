@@ -2,9 +2,8 @@
 //!
 //! Where [`super::merge`] knows what both sides began with, this does not: nothing is ever removed.
 
+use super::Tree;
 use super::merge::{Done, Edit, Item, MergeError};
-use super::{NodeKind, Tree};
-use crate::content::is_same_content;
 use crate::ids::NodeId;
 
 /// What happens where both have a name, and not the same file or two directories by it.
@@ -23,7 +22,8 @@ pub enum OnClash {
 }
 
 impl Tree {
-    /// Puts all that is in a directory of another tree into a directory.
+    /// Puts all that is in a directory of another tree into a directory. With bytes in memory, `seen` is for this tree
+    /// what it is for an [`Item`].
     ///
     /// # Errors
     /// `Refused`, with the paths from that directory, or `Full`.
@@ -35,35 +35,18 @@ impl Tree {
     /// let parse = |text: &str| Tree::parse(text.to_owned().into(), Mode::Strict);
     /// let mut tree = parse("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n")?;
     /// let other = parse("./d 37b51d194a7513e45b56f6524f2d51f2+3 0:3:a 0:3:b\n")?;
-    /// tree.join(Tree::ROOT, Item { tree: &other, node: Tree::ROOT }, OnClash::Rename).unwrap();
+    /// tree.join(None, Tree::ROOT, Item::new(&other, Tree::ROOT), OnClash::Rename).unwrap();
     /// assert!(tree.resolve(b"d/a~2").is_ok() && tree.resolve(b"d/b").is_ok());
     /// # Ok::<(), keepset_core::Error>(())
     /// ```
-    pub fn join(&mut self, top: NodeId, other: Item<'_>, on_clash: OnClash) -> Result<Vec<Done>, MergeError> {
-        let mut refused = Vec::new();
-        let mut planned = Vec::new();
-        let mut open = vec![(top, other.node, Vec::new())];
-        while let Some((directory, their_directory, prefix)) = open.pop() {
-            for node in other.tree.children(their_directory) {
-                let theirs = Item { node, ..other };
-                let path = [&prefix, other.tree.name(node)].concat();
-                let here = self.child(directory, other.tree.name(node));
-                let kinds = here.map(|here| (self.kind(here), other.tree.kind(node)));
-                match (here, kinds) {
-                    (Some(here), Some((NodeKind::Directory, NodeKind::Directory))) => {
-                        open.push((here, node, [&path[..], b"/"].concat()));
-                    }
-                    (Some(here), Some(kinds)) => match self.clash(here, theirs, kinds, &path, on_clash) {
-                        Ok(edit) => planned.extend(edit.map(|edit| (theirs, edit))),
-                        Err(()) => refused.push(path),
-                    },
-                    _ => planned.push((theirs, Edit::Put { path, over: None })),
-                }
-            }
-        }
-        if !refused.is_empty() {
-            return Err(MergeError::Refused(refused));
-        }
+    pub fn join(
+        &mut self,
+        seen: Option<&Self>,
+        top: NodeId,
+        other: Item<'_>,
+        on_clash: OnClash,
+    ) -> Result<Vec<Done>, MergeError> {
+        let planned = self.plan_join(seen.unwrap_or(self), top, other, on_clash).map_err(MergeError::Refused)?;
         let mut done = Vec::new();
         for (theirs, edit) in planned {
             let edit = match edit {
@@ -75,28 +58,36 @@ impl Tree {
         Ok(done)
     }
 
-    /// What is done where both have a name; an error if it is refused.
-    fn clash(
+    /// What [`Tree::join`] is to do, each with what it takes from the other tree; the paths that clash if they are
+    /// refused.
+    fn plan_join<'t>(
         &self,
-        here: NodeId,
-        theirs: Item<'_>,
-        kinds: (NodeKind, NodeKind),
-        path: &[u8],
+        seen: &Self,
+        top: NodeId,
+        other: Item<'t>,
         on_clash: OnClash,
-    ) -> Result<Option<Edit>, ()> {
-        let are_files = kinds == (NodeKind::File, NodeKind::File);
-        let is_same = are_files && is_same_content(self, here, theirs.tree, theirs.node);
-        match on_clash {
-            OnClash::Concatenate if are_files => {
-                Ok((theirs.tree.file_size(theirs.node) > 0).then_some(Edit::Append(here)))
+    ) -> Result<Vec<(Item<'t>, Edit)>, Vec<Vec<u8>>> {
+        let mut refused = Vec::new();
+        let mut planned = Vec::new();
+        let mut open = vec![(top, other.node, Vec::new())];
+        while let Some((directory, their_directory, prefix)) = open.pop() {
+            for node in other.tree.children(their_directory) {
+                let theirs = Item { node, ..other };
+                let path = [&prefix, other.tree.name(node)].concat();
+                let here = self.child(directory, other.tree.name(node)).map(|node| Item { tree: self, seen, node });
+                match here {
+                    Some(here) if !(here.is_file() || theirs.is_file()) => {
+                        open.push((here.node, node, [&path[..], b"/"].concat()));
+                    }
+                    Some(here) => match clash(here, theirs, &path, on_clash) {
+                        Ok(edit) => planned.extend(edit.map(|edit| (theirs, edit))),
+                        Err(()) => refused.push(path),
+                    },
+                    None => planned.push((theirs, Edit::Put { path, over: None })),
+                }
             }
-            _ if is_same => Ok(Some(Edit::Renew(here))),
-            OnClash::Refuse | OnClash::Concatenate => Err(()),
-            OnClash::Ours => Ok(None),
-            OnClash::Theirs if are_files => Ok(Some(Edit::Replace(here))),
-            OnClash::Theirs => Ok(Some(Edit::Put { path: path.to_vec(), over: Some(here) })),
-            OnClash::Rename => Ok(Some(Edit::Put { path: path.to_vec(), over: None })),
         }
+        if refused.is_empty() { Ok(planned) } else { Err(refused) }
     }
 
     /// The path, or the first one with a number before the ending that is free.
@@ -110,5 +101,21 @@ impl Tree {
             number += 1;
         }
         candidate
+    }
+}
+
+/// What is done where both have a name; an error if it is refused.
+fn clash(here: Item<'_>, theirs: Item<'_>, path: &[u8], on_clash: OnClash) -> Result<Option<Edit>, ()> {
+    let are_files = here.is_file() && theirs.is_file();
+    match on_clash {
+        OnClash::Concatenate if are_files => {
+            Ok((theirs.tree.file_size(theirs.node) > 0).then_some(Edit::Append(here.node)))
+        }
+        _ if are_files && here.is_same(theirs) => Ok(Some(Edit::Renew(here.node))),
+        OnClash::Refuse | OnClash::Concatenate => Err(()),
+        OnClash::Ours => Ok(None),
+        OnClash::Theirs if are_files => Ok(Some(Edit::Replace(here.node))),
+        OnClash::Theirs => Ok(Some(Edit::Put { path: path.to_vec(), over: Some(here.node) })),
+        OnClash::Rename => Ok(Some(Edit::Put { path: path.to_vec(), over: None })),
     }
 }

@@ -20,16 +20,35 @@ use crate::ids::NodeId;
 pub struct Item<'t> {
     /// The tree.
     pub tree: &'t Tree,
+    /// The same nodes with bytes in memory named by the block that they would be stored in. Without such bytes it is the
+    /// tree itself.
+    pub seen: &'t Tree,
     /// The file or directory.
     pub node: NodeId,
 }
 
-impl Item<'_> {
-    fn is_same(self, other: Item<'_>) -> bool {
-        is_same_node(self.tree, self.node, other.tree, other.node)
+impl<'t> Item<'t> {
+    /// A node of a tree without bytes in memory.
+    pub fn new(tree: &'t Tree, node: NodeId) -> Self {
+        Self { tree, seen: tree, node }
     }
 
-    fn is_file(self) -> bool {
+    fn as_seen(self) -> Self {
+        Self { tree: self.seen, ..self }
+    }
+
+    /// Whether both are the same, by where the bytes are or by where they would be stored.
+    pub(super) fn is_same(self, other: Item<'_>) -> bool {
+        is_same_node(self.tree, self.node, other.tree, other.node)
+            || (self.is_in_memory() || other.is_in_memory())
+                && is_same_node(self.seen, self.node, other.seen, other.node)
+    }
+
+    fn is_in_memory(self) -> bool {
+        !std::ptr::eq(self.tree, self.seen)
+    }
+
+    pub(super) fn is_file(self) -> bool {
         self.tree.kind(self.node) == NodeKind::File
     }
 }
@@ -140,7 +159,8 @@ struct Planned {
 }
 
 impl Tree {
-    /// Brings changes to what is below a directory, one after the other. Conflicts are put beside what is here.
+    /// Brings changes to what is below a directory, one after the other. Conflicts are put beside what is here. With
+    /// bytes in memory, `seen` is for this tree what it is for an [`Item`]; the changes are brought to it as well.
     ///
     /// # Errors
     /// `BadPath`, with nothing done, or `Full`.
@@ -151,13 +171,14 @@ impl Tree {
     /// let mut tree = Tree::default();
     /// let other = Tree::parse(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a\n".into(), Mode::Strict)?;
     /// let node = other.resolve(b"a").unwrap();
-    /// let change = Change { path: b"./d/a", initial: None, last: Some(Item { tree: &other, node }) };
-    /// let done = tree.apply(Tree::ROOT, [change], "20260101-000000").unwrap();
+    /// let change = Change { path: b"./d/a", initial: None, last: Some(Item::new(&other, node)) };
+    /// let done = tree.apply(None, Tree::ROOT, [change], "20260101-000000").unwrap();
     /// assert!(matches!(done[..], [Done::Added(_), Done::Added(_)])); // the directory, and the file in it
     /// # Ok::<(), keepset_core::Error>(())
     /// ```
     pub fn apply<'t>(
         &mut self,
+        mut seen: Option<&mut Self>,
         top: NodeId,
         changes: impl IntoIterator<Item = Change<'t>>,
         stamp: &str,
@@ -169,10 +190,12 @@ impl Tree {
         let changes = changes.into_iter().map(with_plain_path).collect::<Result<Vec<_>, _>>()?;
         let mut done = Vec::new();
         for change in changes {
-            let meaning = self.meaning(top, change);
-            if let Some(edit) = self.decide(top, change.path, meaning, Policy::Beside, stamp) {
-                self.perform(top, change.last, edit, &mut done)?;
+            let meaning = self.meaning(seen.as_deref().unwrap_or(self), top, change);
+            let Some(edit) = self.decide(top, change.path, meaning, Policy::Beside, stamp) else { continue };
+            if let Some(seen) = seen.as_deref_mut() {
+                seen.perform(top, change.last.map(Item::as_seen), edit.clone(), &mut Vec::new())?;
             }
+            self.perform(top, change.last, edit, &mut done)?;
         }
         Ok(done)
     }
@@ -212,10 +235,10 @@ impl Tree {
                 Step::Same(..) => return,
             };
             let path = last.map(|node| theirs.path(node)).or(initial.map(|node| base.path(node)));
-            let initial = initial.map(|node| Item { tree: base, node });
-            let item = last.map(|node| Item { tree: theirs, node });
+            let initial = initial.map(|node| Item::new(base, node));
+            let item = last.map(|node| Item::new(theirs, node));
             let path = path.unwrap_or_default();
-            let meaning = self.meaning(Self::ROOT, Change { path: &path, initial, last: item });
+            let meaning = self.meaning(self, Self::ROOT, Change { path: &path, initial, last: item });
             steps.push(Planned { path, last, meaning });
         });
         let is_refused = |step: &Planned| policy == Policy::Refuse && matches!(step.meaning, Meaning::Conflict(_));
@@ -231,16 +254,16 @@ impl Tree {
         let mut done = Vec::new();
         for Planned { path, last, meaning } in plan.steps {
             if let Some(edit) = self.decide(Self::ROOT, &path, meaning, plan.policy, stamp) {
-                self.perform(Self::ROOT, last.map(|node| Item { tree: theirs, node }), edit, &mut done)?;
+                self.perform(Self::ROOT, last.map(|node| Item::new(theirs, node)), edit, &mut done)?;
             }
         }
         Ok(done)
     }
 
-    fn meaning(&self, top: NodeId, change: Change<'_>) -> Meaning {
+    fn meaning(&self, seen: &Self, top: NodeId, change: Change<'_>) -> Meaning {
         let Change { path, initial, last } = change;
         let found = self.find(top, path);
-        let here = found.ok().flatten().map(|node| Item { tree: self, node });
+        let here = found.ok().flatten().map(|node| Item { tree: self, seen, node });
         let Some(last) = last else {
             return match (here, initial) {
                 (Some(here), Some(initial)) if here.is_same(initial) => Meaning::Edit(Edit::Remove(here.node)),
