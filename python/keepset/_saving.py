@@ -92,13 +92,17 @@ class SavedRecord(UpdatedRecord):
             if self._storage_classes:
                 body.setdefault("storage_classes_desired", self._storage_classes)
         if body:
-            self._send(
+            record = self._send(
                 lambda collections, **condition: collections.update(
                     uuid=self._manifest_locator, body=body, **condition
                 ),
                 merge=merge,
                 retries=retries,
             )
+            if snapshot is None:
+                self._remember_fields(record)
+            else:
+                self._remember(record)
         self._saved(snapshot)
 
     def save_new(
@@ -159,12 +163,13 @@ class SavedRecord(UpdatedRecord):
             body["preserve_version"] = True
         # A name that nobody has chosen must not be in anybody's way.
         unique = ensure_unique_name or not name
-        self._send(
+        record = self._send(
             lambda collections, **_: collections.create(ensure_unique_name=unique, body=body),
             merge=False,
             retries=retries,
         )
-        self._manifest_locator = (self._api_response or {})["uuid"]
+        self._remember(record)
+        self._manifest_locator = record["uuid"]
         self._saved(snapshot, force=True)
         return self._text_of(ROOT, ".", strip=False)
 
@@ -180,12 +185,13 @@ class SavedRecord(UpdatedRecord):
         text = self._manifest_of(tree, ROOT).text
         return text, None if tree.is_committed(ROOT) else tree
 
-    def _send(self, request: Any, *, merge: bool, retries: int) -> None:
+    def _send(self, request: Any, *, merge: bool, retries: int) -> dict[str, Any]:
         condition: dict[str, str] = {}
         etag = (self._api_response or {}).get("etag")
         if merge and etag and self._is_conditional():
             condition = {"if_match": etag}
-        self._remember(request(self._my_api().collections(), **condition).execute(num_retries=retries))
+        record: dict[str, Any] = request(self._my_api().collections(), **condition).execute(num_retries=retries)
+        return record
 
     def _is_conditional(self) -> bool:
         """Return whether the catalog can refuse to overwrite another version. The API cannot, the local catalog can."""

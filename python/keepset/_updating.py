@@ -25,6 +25,9 @@ OnConflict: TypeAlias = Literal["conflict-file", "ours", "theirs", "error"]
 
 _PAGE = 1000
 
+_OF_CONTENT = ("etag", "manifest_text", "modified_at", "portable_data_hash", "version")
+"""The fields of a record that say which content it is."""
+
 
 class UpdatedRecord(Record):
     """What the root of a collection does with what others have saved."""
@@ -177,6 +180,14 @@ class UpdatedRecord(Record):
     def _request(self, method: str, num_retries: int | None) -> None:
         retries = self.num_retries if num_retries is None else num_retries
         request = getattr(self._my_api().collections(), method)
-        record = request(uuid=self._uuid()).execute(num_retries=retries)
-        # The fields change, not the content, whose version this one goes on from.
-        self._remember({**(self._api_response or {}), **record})
+        self._remember_fields(request(uuid=self._uuid()).execute(num_retries=retries))
+
+    def _remember_fields(self, record: Mapping[str, Any]) -> None:
+        """Remember the answer to a request that changed fields only.
+
+        If somebody else has saved other content, this collection still goes on from the version that it has, so that
+        the next save brings both together.
+        """
+        known = self._api_response or {}
+        kept = _OF_CONTENT if record.get("portable_data_hash") != known.get("portable_data_hash") else ()
+        self._remember({**known, **record, **{name: known[name] for name in kept if name in known}})
