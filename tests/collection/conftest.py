@@ -1,6 +1,5 @@
 """A Keep in memory for each test of collections, and collections on it that end with nothing unsaved."""
 
-import time
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -82,10 +81,3 @@ def sides(make: Maker) -> MakerOfSides:
         return began, here, there
 
     return new
-
-
-@pytest.fixture
-def frozen_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be the moment of `contents.STAMP`."""
-    moment = time.struct_time((2026, 1, 2, 3, 4, 5, 4, 2, 0))
-    monkeypatch.setattr(time, "gmtime", lambda *_: moment)
