@@ -11,6 +11,7 @@ import keepset
 from contents import STAMP, become, folder
 from keepset import errors
 from keepset.collection import ADD, DEL, MOD, TOK, Collection
+from merging_cases import SECOND
 from samples import SIGNATURE, A, B
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("frozen_time")
 
-SECOND = STAMP.replace("05~", "05-2~")
 
 BASE: Folder = {
     "mine": b"0",

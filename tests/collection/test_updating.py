@@ -11,6 +11,7 @@ from contents import STAMP, become, folder
 from keepset import Manifest, _saving, errors, session
 from keepset.collection import Collection
 from memory_keep import MemoryKeep, StubApi, StubRequest
+from merging_cases import SECOND
 from samples import DATA, SIGNATURE, A, B
 
 if TYPE_CHECKING:
@@ -209,6 +210,15 @@ def test_what_becomes_of_conflicts(sides: MakerOfSides, on_conflict: OnConflict)
     assert folder(ours) == POLICIES[on_conflict]
     ours.update(theirs, on_conflict=on_conflict if on_conflict != "conflict-file" else "ours")
     assert folder(ours) == POLICIES[on_conflict]
+
+
+def test_conflicts_of_the_other_side_keep_their_names(sides: MakerOfSides) -> None:
+    """Both sides may have saved and brought together within one second."""
+    base: Folder = {"f": b"0", "x": {"g": b"0"}}
+    their_conflicts: Folder = {f"f{STAMP}": b"9", f"x{STAMP}": {"h": b"9"}}
+    _, ours, theirs = sides(base, {"f": b"1", "x": b"1"}, {"f": b"2", "x": {"g": b"2"}, **their_conflicts})
+    ours.update(theirs)
+    assert folder(ours) == {"f": b"1", f"f{SECOND}": b"2", "x": b"1", f"x{SECOND}": {"g": b"2"}, **their_conflicts}
 
 
 def test_a_conflict_can_be_an_error(sides: MakerOfSides) -> None:

@@ -113,10 +113,11 @@ pub fn merge(ours: &Tree, base: &Tree, theirs: &Tree, policy: Policy, stamp: &st
             merged.put(&path, &after);
         } else if policy == Policy::Beside {
             let end = ours.has_file_above(&path).unwrap_or(path.len());
-            let numbered = (1..).map(|number| if number == 1 { String::new() } else { format!("-{number}") });
-            let candidates = numbered
-                .map(|number| [&path[..end], format!("~{stamp}{number}~conflict~").as_bytes(), &path[end..]].concat());
-            let free = candidates.take(100).find(|candidate| merged.is_free(candidate)).unwrap_or_default();
+            let numbered = (1..100).map(|number| if number == 1 { String::new() } else { format!("-{number}") });
+            let names =
+                numbered.map(|number| [&path[..end], format!("~{stamp}{number}~conflict~").as_bytes()].concat());
+            let candidates = names.filter(|name| theirs.is_free(name)).map(|name| [&name, &path[end..]].concat());
+            let free = candidates.into_iter().find(|candidate| merged.is_free(candidate)).unwrap_or_default();
             merged.put(&free, &after);
         } else {
             conflicts.insert(path);

@@ -191,7 +191,7 @@ impl Tree {
         let mut done = Vec::new();
         for change in changes {
             let meaning = self.meaning(seen.as_deref().unwrap_or(self), top, change);
-            let Some(edit) = self.decide(top, change.path, meaning, Policy::Beside, stamp) else { continue };
+            let Some(edit) = self.decide(top, change.path, meaning, Policy::Beside, None, stamp) else { continue };
             if let Some(seen) = seen.as_deref_mut() {
                 seen.perform(top, change.last.map(Item::as_seen), edit.clone(), &mut Vec::new())?;
             }
@@ -253,7 +253,7 @@ impl Tree {
     pub fn carry_out(&mut self, plan: MergePlan, theirs: &Self, stamp: &str) -> Result<Vec<Done>, MergeError> {
         let mut done = Vec::new();
         for Planned { path, last, meaning } in plan.steps {
-            if let Some(edit) = self.decide(Self::ROOT, &path, meaning, plan.policy, stamp) {
+            if let Some(edit) = self.decide(Self::ROOT, &path, meaning, plan.policy, Some(theirs), stamp) {
                 self.perform(Self::ROOT, last.map(|node| Item::new(theirs, node)), edit, &mut done)?;
             }
         }
@@ -303,18 +303,27 @@ impl Tree {
         })
     }
 
-    fn decide(&self, top: NodeId, path: &[u8], meaning: Meaning, policy: Policy, stamp: &str) -> Option<Edit> {
+    fn decide(
+        &self,
+        top: NodeId,
+        path: &[u8],
+        meaning: Meaning,
+        policy: Policy,
+        theirs: Option<&Self>,
+        stamp: &str,
+    ) -> Option<Edit> {
         match (meaning, policy) {
             (Meaning::Edit(edit), _) | (Meaning::Conflict(edit), Policy::Theirs) => Some(edit),
             (Meaning::Conflict(_), Policy::Beside) => {
-                Some(Edit::Put { path: self.beside(top, path, stamp), over: None })
+                Some(Edit::Put { path: self.beside(top, path, theirs, stamp), over: None })
             }
             _ => None,
         }
     }
 
-    /// A free path beside one that is taken, or beside the file that is in its way.
-    fn beside(&self, top: NodeId, path: &[u8], stamp: &str) -> Vec<u8> {
+    /// A free path beside one that is taken, or beside the file that is in its way. The other side may have made a file
+    /// for a conflict within the same second, which comes under its own name.
+    fn beside(&self, top: NodeId, path: &[u8], theirs: Option<&Self>, stamp: &str) -> Vec<u8> {
         let end = self.in_the_way(top, path).map_or(path.len(), |(_, end)| end);
         let mut number = 1;
         loop {
@@ -323,7 +332,8 @@ impl Tree {
                 _ => format!("~{stamp}-{number}~conflict~"),
             };
             let candidate = [&path[..end], suffix.as_bytes(), &path[end..]].concat();
-            if self.find(top, &candidate) == Ok(None) {
+            let name = &candidate[..end + suffix.len()];
+            if self.find(top, &candidate) == Ok(None) && theirs.is_none_or(|it| it.find(Self::ROOT, name) == Ok(None)) {
                 return candidate;
             }
             number += 1;

@@ -3,6 +3,7 @@
 use keepset_core::blocks::{Block, BlockInterner};
 use keepset_core::text::TextRange;
 use keepset_core::tree::diff::diff;
+use keepset_core::tree::merge::Policy;
 use keepset_core::{Manifest, Mode, Tree};
 use std::sync::Arc;
 
@@ -42,4 +43,31 @@ fn differences_in_directories_come_by_name_however_the_directories_are_found() {
         tree(". acbd18db4cc2f85cedef654fccc4a4d8+3 0:2:d/x 0:3:f\n./h acbd18db4cc2f85cedef654fccc4a4d8+3 0:2:x\n");
     let paths: Vec<_> = diff(&old, &new).iter().map(|change| new.path(change.new.unwrap())).collect();
     assert_eq!(paths, [b"d/x", b"h/x"]);
+}
+
+/// What the other side had changed took the name of a file that it had put beside a conflict of its own within the same
+/// second, and which came a step later: two files had one name.
+#[test]
+fn a_conflict_leaves_a_name_to_the_conflicts_of_the_other_side() {
+    let tree = |names: &str| {
+        Tree::parse(format!(". acbd18db4cc2f85cedef654fccc4a4d8+3{names}\n").into(), Mode::Strict).unwrap()
+    };
+    let (base, mut ours) = (tree(" 0:3:f 0:3:d/x"), tree(" 0:1:d 0:1:f"));
+    let theirs = tree(" 0:2:f 0:2:f~20260101-000000~conflict~ 0:2:d~20260101-000000~conflict~/y 0:2:d/x");
+    ours.merge(&base, &theirs, Policy::Beside, "20260101-000000").unwrap();
+    let mut paths: Vec<_> = ours.descend(Tree::ROOT).map(|node| String::from_utf8(ours.path(node)).unwrap()).collect();
+    paths.sort();
+    assert_eq!(
+        paths,
+        [
+            "d",
+            "d~20260101-000000-2~conflict~",
+            "d~20260101-000000-2~conflict~/x",
+            "d~20260101-000000~conflict~",
+            "d~20260101-000000~conflict~/y",
+            "f",
+            "f~20260101-000000-2~conflict~",
+            "f~20260101-000000~conflict~",
+        ]
+    );
 }
