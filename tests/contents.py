@@ -47,6 +47,14 @@ def files(tree: Folder, prefix: str = "") -> dict[str, bytes]:
     return found
 
 
+def find(tree: Folder, path: str) -> Node | None:
+    """What stands at a path; None also for a path below a file."""
+    node: Node | None = tree
+    for name in path.split("/"):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
 def outcome(work: Callable[[], object]) -> tuple[object, str | None]:
     """What came of a call: its result, or the builtin class and the number of its error."""
     try:

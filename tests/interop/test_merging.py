@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from contents import STAMP, become, folder
+from contents import STAMP, become, find, folder
 from keepset import Manifest
 from keepset.collection import DEL, MOD, Collection
 from memory_keep import MemoryKeep, StubApi
@@ -29,7 +29,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from contents import Folder, Node
+    from contents import Folder
 
     Load: TypeAlias = Callable[[str], Any]
 
@@ -92,14 +92,6 @@ class Both:
         collection = load("")
         become(collection, tree)
         return collection
-
-
-def find(tree: Folder, path: str) -> Node | None:
-    """What stands at a path; None also for a path below a file."""
-    node: Node | None = tree
-    for name in path.split("/"):
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
 
 
 def is_below_a_file(tree: Folder, path: str) -> bool:
