@@ -48,7 +48,7 @@ class SavedRecord(UpdatedRecord):
             trash_at: When the record goes to the trash.
             merge: Bring in what somebody else has saved in the meantime, as `update` does. False overwrites it.
             num_retries: How often requests are tried again; None for the collection's number.
-            preserve_version: Make the catalog keep the version before.
+            preserve_version: Make the catalog keep both this version and the one before.
 
         Returns:
             The manifest.

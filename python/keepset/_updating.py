@@ -112,21 +112,27 @@ class UpdatedRecord(Record):
     def _uuid(self) -> str:
         if not self._has_uuid():
             raise errors.ArgumentError("the collection is tied to no record: save it with save_new()")
-        return str((self._api_response or {}).get("current_version_uuid") or self._manifest_locator)
+        return str(self._manifest_locator)
+
+    def _current_uuid(self) -> str:
+        """Return the UUID of the current version, also if this is a past one."""
+        return (self._api_response or {}).get("current_version_uuid") or self._uuid()
 
     def _versions(self, *filters: list[Any]) -> list[dict[str, Any]]:
+        uuid = self._current_uuid()
         collections = self._my_api().collections()
         found: list[dict[str, Any]] = []
         while True:
+            # Not by offset: a version that is saved between two pages would move all others.
+            older = [["version", "<", found[-1]["version"]]] if found else []
             page = collections.list(
-                filters=[["current_version_uuid", "=", self._uuid()], *filters],
+                filters=[["current_version_uuid", "=", uuid], *filters, *older],
                 include_old_versions=True,
                 order=["version desc"],
                 limit=_PAGE,
-                offset=len(found),
             ).execute(num_retries=self.num_retries)
             found += page["items"]
-            if not page["items"] or len(found) >= page.get("items_available", 0):
+            if not page["items"] or len(page["items"]) >= page.get("items_available", 0):
                 return found
 
     def history(self) -> list[dict[str, Any]]:
@@ -151,7 +157,7 @@ class UpdatedRecord(Record):
 
         found = self._versions(["version", "=", version])
         if not found:
-            raise errors.NotFoundError(f"version {version} of {self._uuid()} has not been kept")
+            raise errors.NotFoundError(f"version {version} of {self._current_uuid()} has not been kept")
         return CollectionReader(found[0]["uuid"], api_client=self._my_api(), keep_client=self._my_keep())
 
     def trash(self, num_retries: int | None = None) -> None:
