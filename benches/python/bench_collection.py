@@ -2,103 +2,17 @@
 
 from __future__ import annotations
 
-import gc
-import hashlib
 import random
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benches import corpora
 from benches.python.conftest import scaled
-from keepset.collection import Collection, RichCollectionBase
+from benches.python.libraries import OURS, Library, over_both
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from benches.python.conftest import Measure
-
-OURS = "keepset"
-OFFICIAL = "3.2.1"
-over_both = pytest.mark.parametrize(
-    "library", [OURS, pytest.param(OFFICIAL, marks=pytest.mark.official)], indirect=True
-)
-
-
-class MemoryKeep:
-    """A Keep client whose blocks are in a dictionary."""
-
-    num_retries = 0
-    num_prefetch_threads = 0
-
-    def __init__(self) -> None:
-        self.blocks: dict[str, bytes] = {}
-
-    def get(self, locator: str, **_: object) -> bytes:
-        return self.blocks[locator[:32]]
-
-    def get_from_cache(self, locator: str) -> bytes | None:
-        return self.blocks.get(locator[:32])
-
-    def block_prefetch(self, locator: str) -> None:
-        pass
-
-    def put(self, data: bytes, *_: object, **__: object) -> str:
-        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        self.blocks[digest] = bytes(data)
-        return f"{digest}+{len(data)}"
-
-
-class Library:
-    """One of the two libraries."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.keep = MemoryKeep()
-        self.collection_class: Any = Collection
-        self.directory_class: type = RichCollectionBase
-        if name == OFFICIAL:
-            official = pytest.importorskip("arvados.collection")
-            self.collection_class, self.directory_class = official.Collection, official.RichCollectionBase
-
-    def collection(self, text: str | None = None) -> Any:
-        """Makes a collection."""
-        api = SimpleNamespace(_rootDesc={}, keep=self.keep)
-        settings = {"ARVADOS_API_HOST": "api.invalid"}
-        return self.collection_class(text, api_client=api, keep_client=self.keep, num_retries=0, apiconfig=settings)
-
-    def walk(self, collection: Any) -> int:
-        """Touches every object."""
-        count = 0
-        todo = [collection]
-        while todo:
-            directory = todo.pop()
-            for name in directory:
-                item = directory[name]
-                count += 1
-                if isinstance(item, self.directory_class):
-                    todo.append(item)
-        return count
-
-
-@pytest.fixture
-def library(request: pytest.FixtureRequest) -> Library:
-    """The library that a test runs on."""
-    return Library(request.param)
-
-
-@pytest.fixture
-def compare(library: Library, measure: Measure) -> Callable[..., Any]:
-    """Times a function for the library of the test."""
-
-    def run(operation: str, function: Callable[..., Any], *, corpus: str = "collections", **options: Any) -> Any:
-        gc.collect()
-        if library.name == OFFICIAL:
-            options["baseline"] = OFFICIAL
-        return measure(operation, corpus, function, rounds=options.pop("rounds", 5), **options)
-
-    return run
 
 
 def filled(library: Library, files: int, size: int) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from benches import corpora
 from benches.python import targets
-from benches.python.report import RECORD, Report
+from benches.python.report import OFFICIAL, RECORD, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     import keepset
+    from benches.python.libraries import Library
 
 T = TypeVar("T")
 
@@ -191,3 +192,24 @@ def text_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         return path
 
     return write
+
+
+@pytest.fixture
+def library(request: pytest.FixtureRequest) -> Library:
+    """The library that a test runs on."""
+    from benches.python.libraries import Library
+
+    return Library(request.param)
+
+
+@pytest.fixture
+def compare(library: Library, measure: Measure) -> Callable[..., Any]:
+    """Times a function for the library of the test."""
+
+    def run(operation: str, function: Callable[..., Any], *, corpus: str = "collections", **options: Any) -> Any:
+        gc.collect()
+        if library.name == OFFICIAL:
+            options["baseline"] = OFFICIAL
+        return measure(operation, corpus, function, rounds=options.pop("rounds", 5), **options)
+
+    return run

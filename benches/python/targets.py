@@ -79,4 +79,10 @@ TARGETS = (
     Target("find", (), "ratio", "at least", 1),
     Target("rename", (), "ratio", "at least", 1),
     Target("remove", (), "ratio", "at least", 1),
+    Target("diff of collections", (), "ratio", "at least", 10),
+    Target("diff of collections, each item looked at", (), "ratio", "at least", 10),
+    Target("diff of collections, changes only", (), "ratio", "at least", 200),
+    Target("apply", (), "ratio", "at least", 20),
+    Target("update, ten edits on each side", (), "ratio", "at least", 100),
+    Target("save after one edit over writing the text", (), "share", "at most", 1),
 )
