@@ -42,9 +42,9 @@ class Change(tuple[Any, ...]):
         """
         return tuple.__new__(cls, (kind, path, before, old, after, new))
 
-    def places(self) -> tuple[str, str, Root, Node | None, Root, Node | None]:
-        """Return what `of` was given."""
-        return tuple(tuple.__iter__(self))
+    def places(self) -> Iterator[Any]:
+        """Yield what `of` was given."""
+        return tuple.__iter__(self)
 
     def _whole(self) -> tuple[Any, ...]:
         kind, path, before, old, after, new = tuple.__iter__(self)

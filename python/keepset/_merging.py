@@ -88,18 +88,15 @@ class Merging(Directory):
         """
         roots: list[Root] = []
         numbers: dict[int, int] = {}
-
-        def number(root: Root) -> int:
-            found = numbers.setdefault(id(root), len(roots))
-            if found == len(roots):
-                roots.append(root)
-            return found
-
         to_do = []
         for change in changes:
             listed = change if isinstance(change, Change) else self._listed(change)
             _, path, before, old, after, new = listed.places()
-            to_do.append((path, number(before), old and old[0], number(after), new and new[0]))
+            for root in (before, after):
+                if id(root) not in numbers:
+                    numbers[id(root)] = len(roots)
+                    roots.append(root)
+            to_do.append((path, numbers[id(before)], old and old[0], numbers[id(after)], new and new[0]))
         if not to_do:
             return
         trees = [self._borrow(root) for root in roots]

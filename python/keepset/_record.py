@@ -223,13 +223,9 @@ class Record:
         while (settlements := manager.settlements(cells)) is None:  # meanwhile some have been put back, to be packed
             manager.commit_all()
         with self._lock:
+            self._tree.settle(settlements, snapshot)
             if not self._tree.is_clone_of(snapshot):
-                self._tree.settle(settlements)
-            else:  # which is usual, and spares copying the tree
-                del snapshot
-                self._tree.settle(settlements)
-                return self._tree.clone()
-        snapshot.settle(settlements)
+                snapshot.settle(settlements)
         return snapshot
 
     def _settled(self) -> Tree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import inspect
 import time
 from typing import TYPE_CHECKING, Any
@@ -195,7 +196,8 @@ class SavedRecord(UpdatedRecord):
 
     def _is_conditional(self) -> bool:
         """Return whether the catalog can refuse to overwrite another version. The API cannot, the local catalog can."""
-        return "if_match" in inspect.signature(self._my_api().collections().update).parameters
+        collections: Any = type(self._my_api().collections())
+        return _takes_condition(collections)
 
     def _saved(self, snapshot: Tree | None, *, force: bool = False) -> None:
         """Note that a snapshot has been saved; the collection may have changed since."""
@@ -204,10 +206,10 @@ class SavedRecord(UpdatedRecord):
         with self._lock:
             text = (self._api_response or {}).get("manifest_text")
             self._text = text if isinstance(text, str) and text else None
-            if self._text is None and snapshot is not None:
-                self._source = snapshot.manifest()
+            if snapshot is not None:
+                self._source = snapshot.manifest() if self._text is None else None
             if snapshot is None or self._tree.is_same(ROOT, snapshot, ROOT):
-                self._tree.set_committed(ROOT)
+                self._tree.set_committed(ROOT, snapshot)
 
     # The context, and copies.
 
@@ -246,6 +248,12 @@ class SavedRecord(UpdatedRecord):
         }
         state = (self._manifest_locator, self._api_response, self.committed())
         return _restore, (type(self), text, options, state)
+
+
+@functools.cache
+def _takes_condition(collections: type) -> bool:
+    update = getattr(collections, "update", None)  # those of other libraries may have it on the object alone
+    return update is not None and "if_match" in inspect.signature(update).parameters
 
 
 def _restore(

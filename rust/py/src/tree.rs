@@ -52,6 +52,24 @@ impl PyTree {
         }
         edit(Arc::make_mut(&mut guard))
     }
+
+    /// Edits the tree, and with it a snapshot, if that still is the same: so neither has to be copied.
+    fn edit_both(
+        &self,
+        py: Python<'_>,
+        snapshot: Option<&Bound<'_, Self>>,
+        edit: impl FnOnce(&mut Tree) -> PyResult<()>,
+    ) -> PyResult<()> {
+        let snapshot = snapshot.filter(|snapshot| self.is_clone_of(py, snapshot));
+        if let Some(snapshot) = snapshot {
+            *snapshot.get().lock(py) = Arc::default();
+        }
+        let result = self.edit(py, edit);
+        if let Some(snapshot) = snapshot {
+            *snapshot.get().lock(py) = self.shared(py);
+        }
+        result
+    }
 }
 
 pub(crate) fn checked(tree: &Tree, node: u32) -> PyResult<NodeId> {
@@ -381,9 +399,15 @@ impl PyTree {
     }
 
     /// Takes stored blocks in place of cells: (cell, locator, offset in the block) of each. Cells that the tree does
-    /// not have are passed over.
-    fn settle(&self, py: Python<'_>, settlements: Vec<SettlementTuple<'_>>) -> PyResult<()> {
-        self.edit(py, |tree| settle(tree, py, &settlements))
+    /// not have are passed over. A snapshot that still is the same tree takes them, too.
+    #[pyo3(signature = (settlements, snapshot = None))]
+    fn settle(
+        &self,
+        py: Python<'_>,
+        settlements: Vec<SettlementTuple<'_>>,
+        snapshot: Option<&Bound<'_, Self>>,
+    ) -> PyResult<()> {
+        self.edit_both(py, snapshot, |tree| settle(tree, py, &settlements))
     }
 
     /// The cells that the tree refers to, or once did.
@@ -414,12 +438,13 @@ impl PyTree {
         })
     }
 
-    /// Notes that a node, and all below it, is as it was saved.
-    fn set_committed(&self, py: Python<'_>, node: u32) -> PyResult<()> {
+    /// Notes that a node, and all below it, is as it was saved; also in a snapshot that still is the same tree.
+    #[pyo3(signature = (node, snapshot = None))]
+    fn set_committed(&self, py: Python<'_>, node: u32, snapshot: Option<&Bound<'_, Self>>) -> PyResult<()> {
         if self.is_committed(py, node)? {
             return Ok(());
         }
-        self.edit(py, |tree| {
+        self.edit_both(py, snapshot, |tree| {
             let node = checked(tree, node)?;
             tree.set_committed(node);
             Ok(())

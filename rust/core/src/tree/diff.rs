@@ -187,6 +187,9 @@ pub fn is_same_tree(left: &Tree, right: &Tree) -> bool {
 
 /// Whether two files have the same bytes, or two directories the same paths with the same bytes.
 pub fn is_same_node(left: &Tree, left_node: NodeId, right: &Tree, right_node: NodeId) -> bool {
+    if std::ptr::eq(left, right) && left_node == right_node {
+        return true;
+    }
     match (left.kind(left_node), right.kind(right_node)) {
         (NodeKind::File, NodeKind::File) => is_same_content(left, left_node, right, right_node),
         (NodeKind::Directory, NodeKind::Directory) => {
