@@ -42,10 +42,6 @@ class Change(tuple[Any, ...]):
         """
         return tuple.__new__(cls, (kind, path, before, old, after, new))
 
-    def places(self) -> Iterator[Any]:
-        """Yield what `of` was given."""
-        return tuple.__iter__(self)
-
     def _whole(self) -> tuple[Any, ...]:
         kind, path, before, old, after, new = tuple.__iter__(self)
         items = [root._handle(*node) for root, node in ((before, old), (after, new)) if node is not None]

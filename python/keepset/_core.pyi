@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import BinaryIO, Literal, TypeAlias, final
+from typing import Any, BinaryIO, Literal, TypeAlias, final
 
 _Text: TypeAlias = str | bytes | bytearray | memoryview
 _Mode: TypeAlias = Literal["compat", "strict"]
@@ -43,6 +43,7 @@ __all__ = [
     "plan_repack",
     "relocate",
     "replace_range",
+    "roots_of",
     "unescape",
 ]
 __version__: str
@@ -345,11 +346,12 @@ class LocatorAndRange:
 def list_changes(
     old: Tree, old_top: int, new: Tree, new_top: int, prefix: str, *, changes_only: bool = False
 ) -> list[tuple[str, str, tuple[int, bool] | None, tuple[int, bool] | None]]: ...
+def roots_of(changes: list[Any]) -> list[Any]: ...
 def apply_changes(
     tree: Tree,
     top: int,
-    trees: Sequence[tuple[Tree, Tree]],
-    changes: Sequence[tuple[str, int, int | None, int, int | None]],
+    roots: Sequence[tuple[object, Tree, Tree]],
+    changes: list[Any],
     stamp: str,
     seen: Tree | None = None,
 ) -> list[tuple[str, int, int]]: ...

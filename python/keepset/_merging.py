@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from keepset import errors
 from keepset._changes import Change
-from keepset._core import apply_changes, join_directories, list_changes
+from keepset._core import apply_changes, join_directories, list_changes, roots_of
 from keepset._directory import Directory
 from keepset._foreign import ours
 from keepset._notify import ADD, DEL, MOD, TOK, Event, deliver
@@ -86,31 +86,21 @@ class Merging(Directory):
         Raises:
             ArgumentError: Something in the list is no change. Nothing has been done.
         """
-        roots: list[Root] = []
-        numbers: dict[int, int] = {}
-        to_do = []
-        for change in changes:
-            listed = change if isinstance(change, Change) else self._listed(change)
-            _, path, before, old, after, new = listed.places()
-            for root in (before, after):
-                if id(root) not in numbers:
-                    numbers[id(root)] = len(roots)
-                    roots.append(root)
-            to_do.append((path, numbers[id(before)], old and old[0], numbers[id(after)], new and new[0]))
-        if not to_do:
+        listed = [change if isinstance(change, Change) else self._listed(change) for change in changes]
+        if not listed:
             return
-        trees = [self._borrow(root) for root in roots]
+        roots = [(root, *self._borrow(root)) for root in roots_of(listed)]
         events: list[Event] = []
         lock = hold(self)
         try:
             settled = self._root._settled_tree()
-            has_bytes_in_memory = settled is not self._tree or any(tree is not named for tree, named in trees)
+            has_bytes_in_memory = settled is not self._tree or any(tree is not named for _, tree, named in roots)
             seen = settled.clone() if has_bytes_in_memory else None
-            done = apply_changes(self._tree, self._id, trees, to_do, stamp(), seen)
+            done = apply_changes(self._tree, self._id, roots, listed, stamp(), seen)
             self._tree.set_uncommitted(self._id)
             self._root._note(done, events)
         finally:
-            self._root._release_dead(cell for tree, _ in trees for cell in tree.pending_cells())
+            self._root._release_dead(cell for _, tree, _ in roots for cell in tree.pending_cells())
             lock.release()
         deliver(events)
 

@@ -45,7 +45,7 @@ mod _core {
     #[pymodule_export]
     use crate::memory::join;
     #[pymodule_export]
-    use crate::merge::{apply_changes, join_directories, list_changes, merge_changes};
+    use crate::merge::{apply_changes, join_directories, list_changes, merge_changes, roots_of};
     #[pymodule_export]
     use crate::plan::{packed_segments, plan_edit, plan_repack, relocate};
     #[pymodule_export]

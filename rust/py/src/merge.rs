@@ -16,14 +16,18 @@ use keepset_core::{NodeKind, Tree};
 use pyo3::exceptions::PyIndexError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyList, PyString, PyTuple};
 use std::sync::Arc;
 
 /// Kind, path, and what was and is there.
 type PyStep<'py> = (Bound<'py, PyString>, Bound<'py, PyAny>, Option<Found>, Option<Found>);
 
-/// A path; the number of a tree and the node in it that was there, if any, and the same for what is there.
-type PyStepToDo<'py> = (Bound<'py, PyString>, usize, Option<u32>, usize, Option<u32>);
+/// What `Change` in Python is beneath: kind, path, the collection and the node before, and the same after.
+type PyChangeRow<'py> =
+    (Bound<'py, PyAny>, Bound<'py, PyString>, Bound<'py, PyAny>, Option<Found>, Bound<'py, PyAny>, Option<Found>);
+
+/// The two trees of a collection: as it is, and as it is compared.
+type PyTrees<'py> = (Bound<'py, PyAny>, Bound<'py, PyTree>, Bound<'py, PyTree>);
 
 /// What was done: kind, node, and the directory that it was removed from or the node that it replaced.
 type PyDone<'py> = (Bound<'py, PyString>, u32, u32);
@@ -134,33 +138,54 @@ impl Paths {
     }
 }
 
-/// Brings changes to a directory of a tree, as `Collection.apply` does. `trees` are those that the changes name, each with
-/// what it looks like with bytes in memory named by the block that they would be stored in. `seen` is that for the tree; it
-/// is changed as well.
+/// The collections that changes are about, each once.
 #[pyfunction]
-#[pyo3(signature = (tree, top, trees, changes, stamp, seen = None))]
+pub(crate) fn roots_of<'py>(changes: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut roots: Vec<Bound<'py, PyAny>> = Vec::new();
+    for change in changes {
+        let change = change.cast_into::<PyTuple>()?;
+        for at in [2, 4] {
+            let root = change.get_item(at)?;
+            if !roots.iter().any(|known| known.is(&root)) {
+                roots.push(root);
+            }
+        }
+    }
+    Ok(roots)
+}
+
+/// Brings changes to a directory of a tree, as `Collection.apply` does. `roots` are the collections that the changes
+/// name, each with its tree, and what that looks like with bytes in memory named by the block that they would be stored
+/// in. `seen` is that for the tree; it is changed as well.
+#[pyfunction]
+#[pyo3(signature = (tree, top, roots, changes, stamp, seen = None))]
 pub(crate) fn apply_changes<'py>(
     py: Python<'py>,
     tree: &Bound<'py, PyTree>,
     top: u32,
-    trees: Vec<(Bound<'py, PyTree>, Bound<'py, PyTree>)>,
-    changes: Vec<PyStepToDo<'py>>,
+    roots: Vec<PyTrees<'py>>,
+    changes: &Bound<'py, PyList>,
     stamp: &str,
     seen: Option<&Bound<'py, PyTree>>,
 ) -> PyResult<Vec<PyDone<'py>>> {
-    let share =
-        |(tree, seen): &(Bound<'py, PyTree>, Bound<'py, PyTree>)| (tree.get().shared(py), seen.get().shared(py));
-    let trees: Vec<(Arc<Tree>, Arc<Tree>)> = trees.iter().map(share).collect();
-    let find = |number: usize, node: Option<u32>| {
-        node.map(|node| {
-            let (tree, seen) = trees.get(number).ok_or_else(|| PyIndexError::new_err("no such tree"))?;
-            Ok::<_, PyErr>(Item { tree, seen, node: checked(tree, node)? })
-        })
-        .transpose()
+    let trees: Vec<(Arc<Tree>, Arc<Tree>)> =
+        roots.iter().map(|(_, tree, seen)| (tree.get().shared(py), seen.get().shared(py))).collect();
+    let mut last = 0;
+    let mut find = |root: &Bound<'py, PyAny>, node: Option<Found>| {
+        let Some((node, _)) = node else { return Ok(None) };
+        if !roots.get(last).is_some_and(|(known, ..)| known.is(root)) {
+            last = roots
+                .iter()
+                .position(|(known, ..)| known.is(root))
+                .ok_or_else(|| PyIndexError::new_err("a change of a collection that was not named"))?;
+        }
+        let (tree, seen) = &trees[last];
+        Ok::<_, PyErr>(Some(Item { tree, seen, node: checked(tree, node)? }))
     };
     let mut to_do = Vec::with_capacity(changes.len());
-    for (path, before, old, after, new) in &changes {
-        to_do.push((with_path(path, <[u8]>::to_vec)?, find(*before, *old)?, find(*after, *new)?));
+    for change in changes {
+        let (_, path, before, old, after, new): PyChangeRow<'py> = change.extract()?;
+        to_do.push((with_path(&path, <[u8]>::to_vec)?, find(&before, old)?, find(&after, new)?));
     }
     let changes = to_do.iter().map(|(path, initial, last)| Change { path, initial: *initial, last: *last });
     tree.get().edit(py, |tree| {
