@@ -20,6 +20,7 @@ from keepset.manifest import Manifest, escape, normalize_stream, unescape
 
 TYPE_CHECKING = False  # as in `typing`, which would make the import slower
 if TYPE_CHECKING:
+    from keepset.api import api
     from keepset.collection import Collection, CollectionReader
     from keepset.session import open_store
     from keepset.writer import CollectionWriter, ResumableCollectionWriter
@@ -32,6 +33,7 @@ __all__ = [
     "Manifest",
     "ResumableCollectionWriter",
     "__version__",
+    "api",
     "errors",
     "escape",
     "normalize_stream",
@@ -52,6 +54,10 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that exist
 
     def __getattr__(name: str) -> object:
         """Load the module that has a name when the name is first used."""
+        if name == "api":  # a module, which can be called
+            import keepset.api
+
+            return keepset.api
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
@@ -62,7 +68,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that exist
 
 def __dir__() -> list[str]:
     """List what is loaded and what would be."""
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "api"})
 
 
 if _DEBUG_BUILD:

@@ -18,6 +18,7 @@ __all__ = [
     "EMPTY_BLOCK_LOCATOR",
     "KEEP_BLOCK_SIZE",
     "api_host_and_token",
+    "cache_folder",
     "flag_is_true",
     "get",
     "initialize",
@@ -142,6 +143,25 @@ def api_host_and_token(d: Mapping[str, str] | None = None) -> tuple[str, str] | 
             " environment or in the settings file, or neither to use a local store"
         )
     return None
+
+
+def cache_folder(name: str) -> Path:
+    """Return a folder for what can be had again, which arvados-python-client uses, too; it is made if need be.
+
+    It is in the first folder of `$CACHE_DIRECTORY` (made by systemd) that may be written, or else in `arvados` in
+    `$XDG_CACHE_HOME` (`~/.cache`).
+
+    Args:
+        name: Its name.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    usual = next(_absolute(os.environ.get("XDG_CACHE_HOME", "")), None) or Path("~/.cache").expanduser()
+    given = _absolute(os.environ.get("CACHE_DIRECTORY", ""))
+    folder = next((one for one in given if os.access(one, os.W_OK)), usual / "arvados") / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _usual_places(name: str) -> Iterator[Path]:

@@ -5,6 +5,7 @@ programs to branch on (messages are for people and may change).
 
     KeepsetError
     ├── ArgumentError                ValueError            a call, a path or a text that cannot be right
+    │   └── ApiArgumentError         TypeError             a method of the API does not take these arguments
     ├── SyntaxError                  ValueError            a text that does not follow its grammar
     │   └── ManifestError            (also ArgumentError)  a manifest: code, line, column, offset, token
     ├── PathNotFoundError            FileNotFoundError     no such path in the manifest
@@ -34,6 +35,7 @@ programs to branch on (messages are for people and may change).
     ├── StoreClosedError             ValueError            used after `close`, as with a file
     ├── ApiError                     RuntimeError          the catalog refuses a request
     │   └── ConflictError                                  the record has changed meanwhile
+    ├── ApiConnectionError           ConnectionError       the API server cannot be reached
     ├── StaleWriterStateError        RuntimeError          what a dumped state rests on has changed
     ├── CommandFailedError           RuntimeError          another program has failed
     ├── FeatureNotEnabledError       RuntimeError          the cluster does not have it switched on
@@ -48,6 +50,8 @@ builtin. `CommandFailedError` and `FeatureNotEnabledError` are here for them alo
 """
 
 from keepset.errors._api import (
+    ApiArgumentError,
+    ApiConnectionError,
     ApiError,
     ConflictError,
 )
@@ -98,6 +102,8 @@ from keepset.errors._stores import (
 
 __all__ = [
     "AmbiguousReferenceError",
+    "ApiArgumentError",
+    "ApiConnectionError",
     "ApiError",
     "ArgumentError",
     "AssertionError",

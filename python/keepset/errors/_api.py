@@ -1,6 +1,6 @@
 """Errors of catalogs, with what scripts for the official client look at."""
 
-from keepset.errors._base import KeepsetError
+from keepset.errors._base import ArgumentError, KeepsetError
 
 TYPE_CHECKING = False  # as in `typing`, which is not imported here: `import keepset` is to stay light
 if TYPE_CHECKING:
@@ -14,8 +14,15 @@ if TYPE_CHECKING:
         reason: str
 
 
-# Those that a local catalog answers with. Not `http.HTTPStatus`, whose names change with Python.
-_REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Unprocessable Entity"}
+# Those that this package itself answers with. Not `http.HTTPStatus`, whose names change with Python.
+_REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    422: "Unprocessable Entity",
+}
 
 
 class _Response(dict[str, str]):
@@ -26,15 +33,17 @@ class _Response(dict[str, str]):
         reason: Its name.
     """
 
-    def __init__(self, status: int, headers: "Mapping[str, str] | Iterable[tuple[str, str]]" = ()) -> None:
-        """Make a reply; its reason is the usual one."""
+    def __init__(
+        self, status: int, headers: "Mapping[str, str] | Iterable[tuple[str, str]]" = (), reason: str | None = None
+    ) -> None:
+        """Make a reply; its reason is the usual one unless it is given."""
         super().__init__(headers)
         self.status = status
-        self.reason = _REASONS.get(status, "")
+        self.reason = _REASONS.get(status, "") if reason is None else reason
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments of this constructor."""
-        return type(self), (self.status, dict(self))
+        return type(self), (self.status, dict(self), self.reason)
 
 
 class ApiError(KeepsetError, RuntimeError):
@@ -68,17 +77,27 @@ class ApiError(KeepsetError, RuntimeError):
         self.reason = self._get_reason()
 
     @classmethod
-    def of(cls, status: int, message: str, uri: str | None = None) -> "ApiError":
+    def of(cls, status: int, message: str, uri: str | None = None, request_id: str = "") -> "ApiError":
         """Make the error of a status and one message, as a server would have sent it."""
         import json
 
-        body = json.dumps({"errors": [message]}).encode()
-        return cls(_Response(status, {"content-type": "application/json"}), body, uri)
+        headers = {"content-type": "application/json"} | ({"x-request-id": request_id} if request_id else {})
+        return cls(_Response(status, headers), json.dumps({"errors": [message]}).encode(), uri)
+
+    @classmethod
+    def of_reply(cls, status: int, reason: str, headers: "Mapping[str, str]", content: bytes, uri: str) -> "ApiError":
+        """Make the error of a reply over HTTP, whose headers have names in lower case."""
+        return cls(_Response(status, headers, reason), content, uri)
 
     @property
     def status_code(self) -> int:
         """The HTTP status."""
         return self.resp.status
+
+    @property
+    def request_id(self) -> str:
+        """The `X-Request-Id` by which the server's logs know the request; empty for a local catalog."""
+        return self.resp.get("x-request-id", "") if isinstance(self.resp, dict) else ""
 
     def _get_reason(self) -> str:
         """Return what is wrong; scripts for the official client call it by this name."""
@@ -90,11 +109,24 @@ class ApiError(KeepsetError, RuntimeError):
             return self.resp.reason.strip()
 
     def __str__(self) -> str:
-        """Say what was refused and why."""
-        return f"{self.resp.status} {self.resp.reason}: {self.reason}"
+        """Say what was refused and why, and by which name the server's logs know the request."""
+        text = f"{self.resp.status} {self.resp.reason}: {self.reason}"
+        return text if self.request_id in text else f"{text} [{self.request_id}]"
 
 
 class ConflictError(ApiError):
     """The record is no longer the one that the change was made from; nothing was changed."""
 
     code = "conflict"
+
+
+class ApiConnectionError(KeepsetError, ConnectionError):
+    """The API server could not be reached, or has broken off, however often it was tried."""
+
+    code = "api-unreachable"
+
+
+class ApiArgumentError(ArgumentError, TypeError):
+    """A method of the API was called with arguments that it does not take."""
+
+    code = "bad-api-argument"
