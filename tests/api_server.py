@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOKEN = "v2/zzzzz-gj3su-000000000000000/thesecretofthistoken"
 DISCOVERY = "/discovery/v1/apis/arvados/v1/rest"
 BASE = "/arvados/v1/"
+USER = "local-tpzed-000000000000000"
+"""The owner of what a local catalog has."""
 
 STRING, BOOLEAN, INTEGER = {"type": "string"}, {"type": "boolean"}, {"type": "integer"}
 ARRAY, OBJECT = {"type": "array"}, {"type": "object"}
@@ -226,7 +228,7 @@ class ApiServer:
         if request.path == "config":
             return Answer(body={"ClusterID": "zzzzz", "StorageClasses": {"default": {"Default": True}}})
         if request.path in ("users/current", "vocabulary", "groups/contents"):
-            return Answer(body={"path": request.path, "items": []})
+            return Answer(body={"path": request.path, "items": [], "uuid": USER})
         return refusal(404, "Path not found")
 
     def _collections(self, request: Recorded, rest: list[str]) -> Answer:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from keepset.api import ThreadSafeAPIClient
 from keepset.catalog import fields
 from keepset.catalog.local import LocalRequest
 from keepset.errors import ApiError
@@ -39,10 +40,11 @@ def text_of(data: bytes, name: str = "file") -> str:
     return f". {locator(data)} 0:{len(data)}:{name}\n"
 
 
-def save(store: Store, data: bytes, **attributes: object) -> dict[str, object]:
+def save(store: Store | ThreadSafeAPIClient, data: bytes, **attributes: object) -> dict[str, object]:
     """Store a block and a record that names it."""
     store.keep.put(data)
-    return store.collections().create(body={"manifest_text": text_of(data), **attributes}).execute()
+    made: dict[str, object] = store.collections().create(body={"manifest_text": text_of(data), **attributes}).execute()
+    return made
 
 
 def make_old(path: Path, seconds: float = 4 * WEEK) -> None:

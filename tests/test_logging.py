@@ -3,8 +3,10 @@
 import logging
 
 import arvados.logging as official
+import pytest
 
 import keepset.logging
+from keepset import config
 
 
 def test_the_form_is_that_of_the_official_client() -> None:
@@ -17,3 +19,22 @@ def test_the_form_is_that_of_the_official_client() -> None:
 
 def test_nothing_is_attached_unasked() -> None:
     assert keepset.logging.log_handler not in logging.getLogger("keepset").handlers
+
+
+@pytest.mark.parametrize(
+    ("debug", "before", "after"),
+    [("1", logging.NOTSET, logging.DEBUG), ("", logging.NOTSET, logging.NOTSET), ("1", logging.ERROR, logging.ERROR)],
+)
+def test_the_settings_say_how_much_is_logged(
+    monkeypatch: pytest.MonkeyPatch, debug: str, before: int, after: int
+) -> None:
+    monkeypatch.setattr(config, "_settings", None)
+    monkeypatch.setenv("ARVADOS_DEBUG", debug)
+    log = logging.getLogger("keepset")
+    usual = log.level
+    log.setLevel(before)
+    config.initialize(lambda name: [])
+    found = log.level
+    log.setLevel(usual)
+    assert found == after
+    assert log.handlers == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -64,22 +65,37 @@ def test_it_can_be_copied() -> None:
     assert copy.copy(api).keep is api.keep
 
 
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Stands for the class of clients of clusters."""
+    kind = Mock()
+    monkeypatch.setattr("keepset.api.ThreadSafeAPIClient", kind)
+    return kind
+
+
 @pytest.mark.parametrize("name", ["host", "discoveryServiceUrl"])
-def test_a_cluster_in_the_arguments_is_not_silently_passed_over(name: str) -> None:
-    with pytest.raises(errors.ConfigError, match="cluster"):
-        ThreadSafeApiCache(CLUSTER)
-    with pytest.raises(errors.ConfigError, match="cluster"):
-        ThreadSafeApiCache({}, api_params={name: "zzzzz.example", "token": "secret"})
+def test_arguments_name_a_cluster(client: Mock, name: str) -> None:
+    params = {name: "zzzzz.example", "token": "secret"}
+    assert ThreadSafeApiCache(None, {"num_retries": 1}, params, "v1").localapi() is client.return_value
+    client.assert_called_once_with({}, {"num_retries": 1}, params, "v1")
 
 
-def test_a_cluster_in_the_settings_of_a_collection_is_not_silently_passed_over() -> None:
-    with pytest.raises(errors.ConfigError, match=r"zzzzz\.example"):
-        Collection("zzzzz-4zz18-0123456789abcde", apiconfig=CLUSTER)
-
-
-def test_settings_without_a_cluster_count_instead_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_name_a_cluster(client: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ThreadSafeApiCache(CLUSTER)
+    client.assert_called_once_with(CLUSTER, None, None, None)
     monkeypatch.setattr(config, "_settings", CLUSTER)
-    with pytest.raises(errors.ConfigError):
-        ThreadSafeApiCache()
+    ThreadSafeApiCache()
+    client.assert_called_with(None, None, None, None)
     assert ThreadSafeApiCache({}).localapi() is default_session({})
     monkeypatch.setattr(config, "_settings", {})
+
+
+def test_the_identifier_of_requests_is_that_of_the_client(client: Mock) -> None:
+    api = ThreadSafeApiCache(CLUSTER)
+    api.request_id = "req-x"
+    assert api.request_id == client.return_value.request_id == "req-x"
+
+
+def test_half_a_cluster_is_refused() -> None:
+    with pytest.raises(errors.ConfigError, match="ARVADOS_API_TOKEN is not"):
+        ThreadSafeApiCache({"ARVADOS_API_HOST": "zzzzz.example"})

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -240,8 +241,11 @@ def test_a_cluster_is_not_silently_passed_over(tmp_path: Path, monkeypatch: pyte
         default_session()
     monkeypatch.setenv("ARVADOS_API_TOKEN", "secret")
     config.initialize()
-    with pytest.raises(errors.ConfigError, match=r"zzzzz.example.*no network client"):
-        default_session()
+    monkeypatch.setattr("keepset.session._clients", {})
+    make = Mock()
+    monkeypatch.setattr("keepset.api.api", make)
+    assert default_session() is default_session() is make.return_value
+    make.assert_called_once_with("v1", host="zzzzz.example", token="secret", insecure=False)
     with open_store() as store:  # whoever asks for a local store gets one
         assert store.path == (tmp_path if local else tmp_path / "store")
 

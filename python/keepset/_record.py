@@ -78,13 +78,18 @@ class Record:
         if manager is None:
             manager = self._block_manager = BlockManager(
                 self._my_keep(),
-                self.replication_desired or DEFAULT_COPIES,
+                self.replication_desired or self._default_copies(),
                 self.put_threads,
                 self.num_retries,
                 self.storage_classes_desired,
                 self.get_threads,
             )
         return manager
+
+    def _default_copies(self) -> int:
+        """Return on how many services blocks are stored if nobody says: the cluster's number, where there is one."""
+        description = getattr(self._api_client, "_rootDesc", None) or {}
+        return int(description.get("defaultCollectionReplication") or DEFAULT_COPIES)
 
     @property
     def block_manager(self) -> BlockManager:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._node import ROOT
-from keepset._record import DEFAULT_COPIES
 from keepset._updating import UpdatedRecord
 from keepset.manifest import Manifest
 
@@ -177,7 +176,7 @@ class SavedRecord(UpdatedRecord):
     def _store_text(self, text: str, retries: int) -> None:
         """Store a manifest in Keep."""
         data = Manifest.parse(text).stripped().text.encode("utf-8", "surrogateescape")
-        copies, classes = self.replication_desired or DEFAULT_COPIES, self.storage_classes_desired()
+        copies, classes = self.replication_desired or self._default_copies(), self.storage_classes_desired()
         self._my_keep().put(data, copies=copies, num_retries=retries, classes=classes)
 
     def _ready_to_save(self) -> tuple[str, Tree | None]:

@@ -5,7 +5,8 @@ The file has a line `NAME=VALUE` for each setting. It is read as the Go clients 
 name begins with `ARVADOS_` is passed over, so that one odd line does not stop a program. Variables of the environment
 with such names win, one by one.
 
-Settings are read once, when the first is asked for; `initialize` reads them again.
+Settings are read once, when the first is asked for; `initialize` reads them again. If `ARVADOS_DEBUG` is among them,
+and not empty, the loggers below `keepset` let everything through from then on. No handler is attached to them.
 """
 
 import os
@@ -89,6 +90,17 @@ def initialize(
         break
     found.update((name, value) for name, value in os.environ.items() if name.startswith(_PREFIX))
     _settings = found
+    if found.get("ARVADOS_DEBUG"):
+        _log_everything()
+
+
+def _log_everything() -> None:
+    """Have this package log all that it does, unless the program has said what it is to log."""
+    import logging
+
+    log = logging.getLogger("keepset")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.DEBUG)
 
 
 def settings() -> dict[str, str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from keepset import errors, session
+from keepset import config, session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from keepset.api import ThreadSafeAPIClient
     from keepset.catalog.base import Collections
 
 __all__ = ["ThreadSafeApiCache"]
+
+_CLUSTER = {"host", "discoveryServiceUrl"}
 
 
 class ThreadSafeApiCache:
@@ -21,16 +24,12 @@ class ThreadSafeApiCache:
 
     Args:
         apiconfig: Settings, instead of those of the environment and the settings file.
-        keep_params: For the sake of 3.2.1: a local store has but one Keep client.
-        api_params: For the sake of 3.2.1: options for the client of a cluster.
-        version: For the sake of 3.2.1: there is one version of the API.
-
-    Attributes:
-        keep: The Keep client.
-        request_id: For the sake of 3.2.1: the `X-Request-Id` that requests to a cluster are to have.
+        keep_params: Options for the Keep client of a cluster; a local store has but one.
+        api_params: Options for the client of a cluster, which they may name.
+        version: The version of a cluster's API.
 
     Raises:
-        ConfigError: A cluster is named, which this version cannot use.
+        ConfigError: Half a cluster is named.
 
     Examples:
         >>> api = ThreadSafeApiCache()
@@ -45,14 +44,26 @@ class ThreadSafeApiCache:
         api_params: Mapping[str, Any] | None = None,
         version: str | None = None,
     ) -> None:
-        del keep_params, version
-        if api_params and {"host", "discoveryServiceUrl"} & api_params.keys():
-            raise errors.ConfigError("api_params name a cluster, and this version of keepset has no network client yet")
-        self._session = session.default_session(apiconfig)
-        self.keep = self._session.keep
-        self.request_id: str | None = None
+        self._session: session.Store | ThreadSafeAPIClient
+        is_named = bool(_CLUSTER & (api_params or {}).keys())
+        if is_named or config.api_host_and_token(apiconfig):
+            from keepset.api import ThreadSafeAPIClient
 
-    def localapi(self) -> session.Store:
+            self._session = ThreadSafeAPIClient({} if is_named else apiconfig, keep_params, api_params, version)
+        else:
+            self._session = session.default_session(apiconfig)
+
+    @property
+    def request_id(self) -> str | None:
+        """The `X-Request-Id` of requests to a cluster; None for a new one each time."""
+        return getattr(self._session, "request_id", None)
+
+    @request_id.setter
+    def request_id(self, value: str | None) -> None:
+        shared: Any = self._session
+        shared.request_id = value
+
+    def localapi(self) -> session.Store | ThreadSafeAPIClient:
         """Return the catalog for this thread: the same one for all threads."""
         return self._session
 

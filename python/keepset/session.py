@@ -6,7 +6,7 @@ A `Store` is the local pair, in one folder:
     blocks/           the blocks, in the layout of a keepstore directory volume
 
 or, for a folder that `KEEP_LOCAL_STORE` names, the catalog beside the blocks themselves. It is what `api_client=`
-takes, and knows the Keep client that belongs to it.
+takes, and knows the Keep client that belongs to it. So does the client of a cluster (`keepset.api`).
 """
 
 import logging
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from keepset.api import ThreadSafeAPIClient
     from keepset.catalog.local import LocalCatalog, LocalCollections
     from keepset.keep.flat import FlatKeep
 
@@ -198,26 +199,25 @@ def open_store(path: str | os.PathLike[str] | None = None) -> Store:
     return _open(usual_folder()[0])
 
 
-def default_session(apiconfig: Mapping[str, str] | None = None) -> Store:
+def default_session(apiconfig: Mapping[str, str] | None = None) -> "Store | ThreadSafeAPIClient":
     """Return what is used when nobody says which catalog and which Keep: the same for the whole process.
 
-    The first of these that is there: `KEEP_LOCAL_STORE`; the cluster of `ARVADOS_API_HOST` and `ARVADOS_API_TOKEN` (the
-    environment or the settings file); the folder that `KEEPSET_STORE` names; the usual folder, with a warning in the
-    log, so that a job that has lost its environment is noticed.
+    The first of these that is there: the cluster of `ARVADOS_API_HOST` and `ARVADOS_API_TOKEN` (the environment or the
+    settings file); `KEEP_LOCAL_STORE`; the folder that `KEEPSET_STORE` names; the usual folder, with a warning in the
+    log, so that a job that has lost its environment is noticed. Where there is a cluster and a `KEEP_LOCAL_STORE`, the
+    cluster has the records and that folder the blocks, as with 3.2.1.
 
     Args:
         apiconfig: Settings that name the cluster, or none, instead of those of the environment and the file.
 
     Raises:
-        ConfigError: A cluster is named, which this version cannot use, or only half of one.
+        ConfigError: Half a cluster is named.
+        ApiError: The cluster does not describe its API.
+        ApiConnectionError: The cluster cannot be reached.
         StoreError: The local store cannot be used.
     """
     if cluster := config.api_host_and_token(apiconfig):
-        raise errors.ConfigError(
-            f"ARVADOS_API_HOST names a cluster ({cluster[0]}), and this version of keepset has no network client yet:"
-            " pass arvados.api() as api_client and an arvados.KeepClient as keep_client, or open a local store with"
-            " keepset.open_store, or unset ARVADOS_API_HOST and ARVADOS_API_TOKEN"
-        )
+        return _shared_client((*cluster, config.flag_is_true("ARVADOS_API_HOST_INSECURE", apiconfig)))
     if flat := os.environ.get("KEEP_LOCAL_STORE"):
         return _shared(Path(flat).absolute(), flat=True)
     folder, chosen = usual_folder()
@@ -232,6 +232,7 @@ def default_session(apiconfig: Mapping[str, str] | None = None) -> Store:
 
 
 _stores: dict[tuple[Path, bool], Store] = {}
+_clients: "dict[tuple[str, str, bool], ThreadSafeAPIClient]" = {}  # by host, token, and whether it is insecure
 _stores_lock = threading.Lock()
 _warned: set[Path] = set()
 
@@ -250,6 +251,17 @@ def _shared(path: Path, flat: bool) -> Store:
         if store is None or store.closed:
             store = _stores[path, flat] = _open_flat(path) if flat else _open(path)
         return store
+
+
+def _shared_client(cluster: tuple[str, str, bool]) -> "ThreadSafeAPIClient":
+    client = _clients.get(cluster)
+    if client is None:
+        from keepset.api import api
+
+        host, token, insecure = cluster
+        # Not under the lock: a server may take its time. Of two that are made at once, one is used.
+        client = _clients.setdefault(cluster, api("v1", host=host, token=token, insecure=insecure))
+    return client
 
 
 def usual_folder() -> tuple[Path, bool]:

@@ -184,9 +184,9 @@ class TestNames:
         assert cli("ls", "reads").exit_code == 5
 
     def test_a_cluster_keeps_nobody_from_reading_files(self, keepset: Command, stored: str) -> None:
-        cluster = {"ARVADOS_API_HOST": "zzzzz.example", "ARVADOS_API_TOKEN": "token"}
-        assert keepset("ls", "small", **cluster).lines == keepset("ls", "small").lines
-        assert "no network client" in refused(keepset("get", "reads", **cluster), 3)
+        expected = keepset("ls", "small").lines
+        for settings in ({"ARVADOS_API_TOKEN": "token"}, {}):  # one that is not there, and half of one
+            assert keepset("ls", "small", ARVADOS_API_HOST="localhost:1", **settings).lines == expected
 
     def test_reading_makes_no_store(self, cli: Command) -> None:
         for arguments in (["ls"], ["ls", "small"], ["collections", "list"]):

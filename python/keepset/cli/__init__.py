@@ -22,6 +22,8 @@ def main() -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, _exit)
+        if os.environ.get("ARVADOS_DEBUG"):
+            _log_to_standard_error()
         from keepset.cli.app import app
 
         # A path inside standard input starts like an option.
@@ -32,6 +34,15 @@ def main() -> None:
         with suppress(OSError):
             print(f"keepset: cannot write: {error.strerror or error}", file=sys.stderr, flush=True)
         os._exit(ExitCode.FAILED_IO)  # without trying once more to print what is left
+
+
+def _log_to_standard_error() -> None:
+    import logging
+
+    from keepset.logging import log_handler
+
+    logging.getLogger("keepset").setLevel(logging.DEBUG)
+    logging.getLogger("keepset").addHandler(log_handler)
 
 
 def _exit(number: int, frame: object) -> NoReturn:

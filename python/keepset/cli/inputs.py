@@ -157,14 +157,17 @@ def _split(argument: str, stores: Stores) -> Source:
 
 
 def _resolved(argument: str, stores: Stores) -> Source:
+    found = find_file(argument)
     try:
+        if found is not None and stores.is_cluster():
+            # Reading a file must not take the network; whoever means a collection of that name writes keep: before it.
+            return Source(found.target, found.path)
         reference = resolve(argument, stores.existing)
     except AmbiguousReferenceError as error:
         return Source(argument, problem=error)
     except KeepsetError as error:
         # A store that cannot be asked must not keep anybody from reading a file; and a file that is not there is
         # reported as by any other program.
-        found = find_file(argument)
         if found is not None:
             return Source(found.target, found.path)
         return Source(argument, problem=None if isinstance(error, ReferenceNotFoundError) else error)

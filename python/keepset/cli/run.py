@@ -23,6 +23,7 @@ from keepset.cli.progress import Progress
 from keepset.cli.stores import Stores
 from keepset.cli.text import one_line, quote
 from keepset.errors import (
+    ApiConnectionError,
     ApiError,
     InternalError,
     KeepRequestError,
@@ -180,8 +181,8 @@ def _explain(error: KeepsetError | OSError, source: Source | str | None) -> tupl
             where = "manifest" if isinstance(source, Source) and source.collection is None else "collection"
             return ExitCode.NOT_FOUND, f"{name}{error.strerror} in the {where}: {one_line(str(error.filename))}"
         case ApiError():
-            return _api_exit_code(error.status_code), f"{name}{one_line(error.reason, 400)}"
-        case TransferError() | StoreError():
+            return _api_exit_code(error.status_code), f"{name}{one_line(error.message, 400)}"
+        case TransferError() | StoreError() | ApiConnectionError():
             return ExitCode.FAILED_IO, one_line(str(error), 400)
         case KeepRequestError() if not isinstance(error, NotFoundError):
             return ExitCode.FAILED_IO, f"{name}{one_line(str(error), 400)}"

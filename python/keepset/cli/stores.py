@@ -1,12 +1,16 @@
-"""The store that commands work on: that of `--store`, or the default one, opened when a command needs it."""
+"""What commands work on: the store of `--store`, the cluster of the settings, or the default store.
+
+It is opened when a command needs it.
+"""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from keepset.errors import ReferenceNotFoundError
+from keepset.errors import ArgumentError, ReferenceNotFoundError
 
 if TYPE_CHECKING:
+    from keepset.api import ThreadSafeAPIClient
     from keepset.session import Store
 
 __all__ = ["Stores", "choose"]
@@ -23,16 +27,17 @@ def choose(folder: str | None) -> None:
 
 
 class Stores:
-    """The store of one run of a command."""
+    """The store or the cluster of one run of a command."""
 
     def __init__(self) -> None:
-        self._store: Store | None = None
+        self._store: Store | ThreadSafeAPIClient | None = None
 
-    def store(self) -> "Store":
-        """Return the store; it is made if it is not there.
+    def store(self) -> "Store | ThreadSafeAPIClient":
+        """Return the cluster, or the store, which is made if it is not there.
 
         Raises:
-            ConfigError: A cluster is configured, or half of one.
+            ConfigError: Half a cluster is configured.
+            ApiConnectionError: The cluster cannot be reached.
             StoreError: The store cannot be used.
         """
         if self._store is None:
@@ -41,30 +46,57 @@ class Stores:
             self._store = session.open_store(_chosen) if _chosen is not None else session.default_session()
         return self._store
 
-    def existing(self) -> "Store | None":
-        """Return the store if it is there. Reading a manifest file makes none, and has no use for a cluster."""
-        if self._store is None:
+    def existing(self) -> "Store | ThreadSafeAPIClient | None":
+        """Return the cluster, or the store if it is there: reading makes none."""
+        if self._store is None and not self.is_cluster():
             from keepset import session
 
-            if _has_cluster() or not (_folder() / _CATALOG).exists():
+            if not (_folder() / _CATALOG).exists():
                 return None
             self._store = session.open_store(_chosen)
-        return self._store
+        return self.store()
 
-    def reading(self) -> "Store":
-        """Return the store, which must be there.
+    def reading(self) -> "Store | ThreadSafeAPIClient":
+        """Return the cluster, or the store, which must be there.
 
         Raises:
             ReferenceNotFoundError: It is not.
-            ConfigError: A cluster is configured, or half of one.
+            ConfigError: Half a cluster is configured.
+            ApiConnectionError: The cluster cannot be reached.
         """
-        store = self.existing()
-        if store is None and _has_cluster():
-            return self.store()
-        if store is None:
+        found = self.existing()
+        if found is None:
             folder = str(_folder())
             raise ReferenceNotFoundError(f"there is no store in {folder} yet; `keepset put` makes one", folder)
-        return store
+        return found
+
+    def local(self) -> "Store":
+        """Return the store, which must be there.
+
+        Raises:
+            ArgumentError: It is a cluster, which looks after itself.
+            ReferenceNotFoundError: It is not there.
+        """
+        if self.is_cluster():
+            raise ArgumentError(
+                "a cluster looks after its blocks and its trash itself: name a local store with --store"
+            )
+        return cast("Store", self.reading())
+
+    def is_cluster(self) -> bool:
+        """Return whether it is a cluster.
+
+        Raises:
+            ConfigError: Half a cluster is configured.
+        """
+        from keepset import config
+
+        return not _chosen and config.api_host_and_token() is not None
+
+    def place(self) -> str:
+        """Return where it is: what has this text is the same store or cluster."""
+        found = self.store()
+        return repr(found) if self.is_cluster() else str(found.path)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -77,9 +109,3 @@ def _folder() -> Path:
     from keepset import session
 
     return Path(_chosen or os.environ.get("KEEP_LOCAL_STORE") or session.usual_folder()[0])
-
-
-def _has_cluster() -> bool:
-    from keepset import config
-
-    return not _chosen and not os.environ.get("KEEP_LOCAL_STORE") and config.api_host_and_token() is not None

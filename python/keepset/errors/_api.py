@@ -99,6 +99,11 @@ class ApiError(KeepsetError, RuntimeError):
         """The `X-Request-Id` by which the server's logs know the request; empty for a local catalog."""
         return self.resp.get("x-request-id", "") if isinstance(self.resp, dict) else ""
 
+    @property
+    def message(self) -> str:
+        """What is wrong, and by which name the server's logs know the request."""
+        return self.reason if self.request_id in self.reason else f"{self.reason} [{self.request_id}]"
+
     def _get_reason(self) -> str:
         """Return what is wrong; scripts for the official client call it by this name."""
         import json
@@ -109,9 +114,8 @@ class ApiError(KeepsetError, RuntimeError):
             return self.resp.reason.strip()
 
     def __str__(self) -> str:
-        """Say what was refused and why, and by which name the server's logs know the request."""
-        text = f"{self.resp.status} {self.resp.reason}: {self.reason}"
-        return text if self.request_id in text else f"{text} [{self.request_id}]"
+        """Say what was refused and why."""
+        return f"{self.resp.status} {self.resp.reason}: {self.message}"
 
 
 class ConflictError(ApiError):

@@ -100,10 +100,11 @@ def trash(collections: _Collections) -> None:
 
 
 def untrash(collections: _Collections) -> None:
-    """Take collections out of the trash. One whose name is taken meanwhile gets another one."""
+    """Take collections out of the trash. In a store, one whose name is taken meanwhile gets another one."""
     with Run() as run:
-        resource = run.stores.reading().collections()
-        _change(run, collections, lambda uuid: resource.untrash(uuid=uuid, ensure_unique_name=True), include_trash=True)
+        untrash: Any = run.stores.reading().collections().untrash
+        options = {} if run.stores.is_cluster() else {"ensure_unique_name": True}  # which no cluster tells of
+        _change(run, collections, lambda uuid: untrash(uuid=uuid, **options), include_trash=True)
 
 
 def _change(run: Run, arguments: list[str], request: Callable[..., Any], *, include_trash: bool) -> None:

@@ -111,12 +111,20 @@ class _Put:
             return Collection(), ""
         store = self._run.stores.store()
         if name is not None:  # better now than after hours of copying
-            taken = store.collections().list(filters=[["name", "=", name]], select=["uuid"]).execute()["items"]
+            same: list[list[str]] = [["name", "=", name], *self._own()]
+            taken = store.collections().list(filters=same, select=["uuid"]).execute()["items"]
             if taken:
                 raise ArgumentError(
                     f"there is a collection {one_line(name)} already, {taken[0]['uuid']}: --update adds to it"
                 )
         return Collection(api_client=store), ""
+
+    def _own(self) -> list[list[str]]:
+        """Return the filter for what stands where a new collection will: in a cluster, all users have names."""
+        if not self._run.stores.is_cluster():
+            return []
+        api: Any = self._run.stores.store()
+        return [["owner_uuid", "=", api.users().current().execute()["uuid"]]]
 
     def _bring(self, collection: Any, source: str, directory: str, filename: str, *, is_only: bool) -> Transferred:
         if source == STANDARD_INPUT:
@@ -130,7 +138,7 @@ class _Put:
         path = directory if is_only and is_directory else join(directory, _base_name(source))
         checkpoint = None
         if not self._dry_run:
-            target = f"{self._run.stores.store().path} {collection.manifest_locator() or 'new'} {path}"
+            target = f"{self._run.stores.place()} {collection.manifest_locator() or 'new'} {path}"
             checkpoint = Checkpoint.of(source, target, self._include, self._exclude)
             self._checkpoints.append(checkpoint)
         self._run.progress.describe(f"Looking at {one_line(source)}")

@@ -28,7 +28,7 @@ def verify(
     1 if there are problems.
     """
     with Run() as run:
-        store = run.stores.reading()
+        store = run.stores.local()
         found = 0
         with run.output.array(json) as array:
             for problem in store.verify(shown_progress(run, "Checking")):
@@ -66,7 +66,7 @@ def gc(
     seconds = _seconds(older_than)
     with Run() as run:
         run.progress.describe("Collecting")
-        collected = run.stores.reading().gc(seconds, dry_run)
+        collected = run.stores.local().gc(seconds, dry_run)
         count, size = len(collected.locators), collected.size
         if json:
             run.output.line(encode_json({"dry_run": dry_run, "locators": collected.locators, "size": size}))
