@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import replace_server
 from keepset import errors
 
 if TYPE_CHECKING:
@@ -243,9 +244,19 @@ class ApiServer:
         if action in ("create", "update"):
             arguments["body"] = request.body
         try:
+            if "replace_files" in (request.body or {}):
+                arguments["body"] = self._replaced(rest[0], request.body)
             return Answer(body=getattr(self._catalog.collections(), action)(**arguments).execute())
         except errors.ApiError as error:
             return Answer(error.status_code, error.content)
+        except replace_server.Refused as error:
+            return refusal(400, str(error))
+
+    def _replaced(self, uuid: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Turn paths to be replaced into the whole text, with what the record has at this moment."""
+        current = self._catalog.collections().get(uuid=uuid).execute()["manifest_text"]
+        text = replace_server.text_of(replace_server.update(current, body))
+        return {"collection": body["collection"] | {"manifest_text": text}}
 
 
 def _decoded(value: str) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import reference
+from keepset import escape
+from keepset.config import EMPTY_BLOCK_LOCATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,3 +127,30 @@ def parse(segment: str) -> reference.Span:
     locator, offset, length = segment.split(" ")
     digest, size = locator.split("+")[:2]
     return reference.Span(digest, int(size), int(offset), int(length))
+
+
+def text_of(found: Content) -> str:
+    """A manifest of some content, as a server may write it: a stream for each directory, its blocks as they come."""
+    directories: dict[str, list[str]] = {}
+    for path, spans in sorted(found.items()):
+        if spans is None:
+            directories.setdefault(path, [])
+        else:
+            directories.setdefault(path.rpartition("/")[0], []).append(path)
+    return "".join(_stream(directory, files, found) for directory, files in sorted(directories.items()))
+
+
+def _stream(directory: str, files: list[str], found: Content) -> str:
+    blocks: list[str] = []
+    tokens: list[str] = []
+    size = 0
+    for path in files:
+        name = escape(path.rpartition("/")[2])
+        spans = found[path] or ()
+        for span in spans:
+            blocks.append(f"{span.digest}+{span.size}")
+            tokens.append(f"{size + span.start}:{span.length}:{name}")
+            size += span.size
+        tokens += [] if spans else [f"0:0:{name}"]
+    name = escape(f"./{directory}") if directory else "."
+    return f"{name} {' '.join(blocks or [EMPTY_BLOCK_LOCATOR])} {' '.join(tokens or ['0:0:.'])}\n"

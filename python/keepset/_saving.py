@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._node import ROOT
-from keepset._updating import UpdatedRecord
+from keepset._patching import PatchedRecord
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _ATTEMPTS = 100
 """So often a save is tried that somebody else has been ahead of each time."""
 
 
-class SavedRecord(UpdatedRecord):
+class SavedRecord(PatchedRecord):
     """What the root of a collection does with its record."""
 
     def save(
@@ -40,7 +40,9 @@ class SavedRecord(UpdatedRecord):
         """Save to the record that the collection is tied to.
 
         An unmodified collection sends the given fields only, or nothing. Blocks that are signed by another cluster are
-        fetched by Keep first.
+        fetched by Keep first. Of a record on a cluster, the paths that have changed are replaced, so that what others
+        save meanwhile at other paths stays; if they do so at the same path between the last look and this save, the
+        later one wins. A server before Arvados 3.1 is sent the whole content.
 
         Args:
             properties: New properties of the record.
@@ -55,7 +57,8 @@ class SavedRecord(UpdatedRecord):
 
         Raises:
             ArgumentError: A field has the wrong type.
-            AssertionError: The collection is tied to no record, and there is something to save: use `save_new`.
+            AssertionError: There is something to save, and the collection is tied to no record, or to one of another
+                cluster: use `save_new`.
             ConflictError: Others have saved the record again and again, each time before this could.
             KeepWriteError: Some blocks could not be stored. Nothing is lost: save again.
         """
@@ -82,15 +85,18 @@ class SavedRecord(UpdatedRecord):
     def _save(self, fields: dict[str, Any], *, merge: bool, retries: int) -> None:
         """Save once, unless that would overwrite what somebody else has saved."""
         if not self.committed():
+            self._refuse_other_cluster()
             self._bring_home()
             if merge and not self._is_conditional():
                 self.update(num_retries=retries)
         text, snapshot = self._ready_to_save()
         body = dict(fields)
+        if snapshot is not None and self._storage_classes:
+            body.setdefault("storage_classes_desired", self._storage_classes)
+        if snapshot is not None and merge and self._is_patchable() and self._patch(snapshot, body, retries):
+            return
         if snapshot is not None:
             body["manifest_text"] = text
-            if self._storage_classes:
-                body.setdefault("storage_classes_desired", self._storage_classes)
         if body:
             record = self._send(
                 lambda collections, **condition: collections.update(
@@ -104,6 +110,14 @@ class SavedRecord(UpdatedRecord):
             else:
                 self._remember(record)
         self._saved(snapshot)
+
+    def _refuse_other_cluster(self) -> None:
+        prefix = self._description().get("uuidPrefix")
+        if prefix and not (self._manifest_locator or "").startswith(f"{prefix}-"):
+            raise errors.AssertionError(
+                f"{self._manifest_locator} is a record of another cluster, and the blocks are on {prefix}: save a copy"
+                " with save_new()"
+            )
 
     def save_new(
         self,
