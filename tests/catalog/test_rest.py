@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api_server import TOKEN, Answer, ApiServer
+from api_server import TOKEN, Answer, ApiServer, Recorded
 from keepset import errors, util
 from keepset.api import ThreadSafeAPIClient, api_client
 from keepset.catalog.base import Catalog
@@ -272,3 +273,17 @@ def test_a_client_without_a_keep(server: ApiServer) -> None:
     client = api_client("v1", server.template, TOKEN)
     assert client.users().current().execute()
     assert not hasattr(client, "keep")
+
+
+def test_requests_run_side_by_side_under_asyncio(client: ThreadSafeAPIClient, server: ApiServer) -> None:
+    together = threading.Barrier(3)
+
+    def answer(request: Recorded) -> Answer:
+        together.wait()  # for as long as there are fewer, nobody gets an answer
+        return Answer(body={"name": "me"})
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(asyncio.to_thread(client.users().current().execute) for _ in range(3)))
+
+    server.handlers["GET users/current"] = answer
+    assert asyncio.run(ask()) == [{"name": "me"}] * 3

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ _KEPT_HEADERS = ("cache-control", "content-type", "date", "etag")
 
 # By address: until when, and the text.
 _texts: dict[str, tuple[float, bytes]] = {}
-_lock = threading.Lock()
 
 
 def document_url(template: str, version: str) -> str:
@@ -57,8 +55,7 @@ def discover(
         ApiError: The server does not give it, or it is none.
         ConfigError: It says that the API is to be spoken to in clear text, and came encrypted.
     """
-    with _lock:
-        until, text = _texts.get(url, (0.0, b""))
+    until, text = _texts.get(url, (0.0, b""))
     if memory and time.time() < until:
         return _parse(text, url)
     kept = _kept(url, cache) if cache else None
@@ -70,8 +67,7 @@ def discover(
     document = _parse(reply.body, url)
     lifetime = _lifetime(reply.headers.get("cache-control", ""))
     if memory and lifetime:
-        with _lock:
-            _texts[url] = (time.time() + lifetime, reply.body)
+        _texts[url] = (time.time() + lifetime, reply.body)
     if cache and lifetime:
         cache.set(url, _with_headers(reply))
     return document
