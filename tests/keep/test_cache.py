@@ -1,5 +1,6 @@
-"""Blocks that stay in memory: which ones, how many bytes, and who fetches them."""
+"""Blocks that stay here: which ones, how many bytes, and who fetches them."""
 
+import functools
 import os
 import threading
 from collections import Counter
@@ -211,6 +212,80 @@ def test_a_block_is_found_by_its_locator_and_forgotten() -> None:
     assert cache.get(digest) == b"bbb"
 
 
-def test_a_cache_on_the_disk_is_not_silently_one_in_memory() -> None:
-    with pytest.raises(NotImplementedError, match="disk_cache"):
-        KeepBlockCache(disk_cache=True)
+def test_a_part_of_a_block_that_is_here() -> None:
+    cache = KeepBlockCache()
+    assert cache.part(A, 0, 1) is None
+    cache.block(A, lambda: b"abc")
+    assert (cache.part(A + "+Kzzzzz", 1, 2), cache.part(A, 0, 0), cache.part(A, 2, 2)) == (b"bc", b"", None)
+    assert (cache.hits, cache.misses) == (2, 1)
+
+
+def test_there_is_room_for_a_block_before_it_comes() -> None:
+    cache, source = KeepBlockCache(10), Source()
+    for name in ("a4", "b4"):
+        source.block(cache, name)
+    sizes = []
+
+    def fetch() -> bytes:
+        sizes.append(cache.memory_size)
+        return b"c" * 5
+
+    cache.block("c5", fetch, 5)
+    assert (sizes, cache.memory_size) == ([4], 9)
+    cache.block("d11", lambda: b"d" * 11, 11)  # it will not be kept, and drives nothing out
+    assert cache.memory_size == 9
+
+
+def test_room_for_a_block_that_does_not_come_is_room_again() -> None:
+    cache, source = KeepBlockCache(10), Source()
+    for _ in range(3):
+        with pytest.raises(errors.KeepReadError):
+            cache.block("c9", fail, 9)
+    for name in ("a4", "b4"):
+        source.block(cache, name)
+    assert cache.memory_size == 8
+
+
+def fail() -> bytes:
+    """Fetch nothing."""
+    raise errors.KeepReadError("not now")
+
+
+# Overflowing onto the disk.
+
+
+def test_blocks_that_are_read_once_are_not_written(tmp_path: Path) -> None:
+    cache, source = KeepBlockCache(10, disk_cache_dir=tmp_path / "keep", overflow=True), Source()
+    for number in range(20):
+        source.block(cache, f"{chr(97 + number)}4")
+    assert not (tmp_path / "keep").exists()
+    assert cache.disk_size == 0
+
+
+def test_blocks_that_come_back_are_fetched_twice_and_no_more(tmp_path: Path) -> None:
+    cache = KeepBlockCache(10, disk_cache_dir=tmp_path / "keep", overflow=True)
+    blocks = {locator(data)[:32]: data for data in (b"aaaa", b"bbbb", b"cccc", b"dddd")}
+    fetched: Counter[str] = Counter()
+
+    def fetch(digest: str) -> bytes:
+        fetched[digest] += 1
+        return blocks[digest]
+
+    for _ in range(10):
+        for digest, data in blocks.items():
+            assert cache.block(digest, functools.partial(fetch, digest)) == data
+    assert set(fetched.values()) == {2}
+    assert cache.memory_size <= 10
+    assert cache.disk_size == 16
+    assert all(cache.part(digest, 1, 2) == data[1:3] for digest, data in blocks.items())
+
+
+def test_on_the_disk_all_blocks_are_kept_for_other_processes(tmp_path: Path) -> None:
+    block = locator(b"aaa")[:32]
+    for _ in range(2):
+        cache = KeepBlockCache(disk_cache=True, disk_cache_dir=str(tmp_path))
+        assert cache.block(block, lambda: b"aaa") == b"aaa"
+        assert cache.get(block) == b"aaa"
+    assert (cache.hits, cache.misses, cache.disk_size) == (1, 0, 3)
+    cache.clear()
+    assert cache.get(block) == b"aaa"

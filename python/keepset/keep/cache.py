@@ -1,33 +1,38 @@
-"""Blocks in memory, so that readers who come back to a block find it there."""
+"""Blocks that are kept, so that readers who come back to one find it here: in memory, and on the disk."""
 
+import functools
 import os
 import threading
-import weakref
 from collections.abc import Callable
 
-from keepset import errors
+from keepset.keep._forks import start_anew_after_fork
+from keepset.keep.disk_cache import DiskBlocks
 
 __all__ = ["KeepBlockCache"]
 
 _DEFAULT_MAX = 256 << 20
+_REMEMBERED = 1 << 15
 
 
 class KeepBlockCache:
     """Keeps the blocks that were asked for last. All readers of a client share it; safe for threads.
 
-    What is put in is believed, so it must have been compared with its hash.
+    What is put in is believed, so it must have been compared with its hash; what comes from the disk is compared here.
 
     Args:
-        cache_max: How many bytes may be kept; None or 0 for 256 MiB, as arvados-python-client does.
-        max_slots: For the sake of 3.2.1: it is bytes that count, not blocks.
-        disk_cache: Whether blocks are to be kept on the disk, which there is not yet.
-        disk_cache_dir: The folder for them.
+        cache_max: How many bytes may be kept, in memory or, with `disk_cache`, on the disk; None or 0 for 256 MiB in
+            memory, and a fair share of the disk.
+        max_slots: How many files on the disk are held open; blocks in memory are not counted, only their bytes.
+        disk_cache: Whether to keep all blocks on the disk, for other processes and later ones, too.
+        disk_cache_dir: The folder for them; None for the one that all Arvados clients share (`~/.cache/arvados/keep`).
+        overflow: Whether to keep those blocks on the disk that are asked for again after they had to leave memory. Who
+            goes to and fro between more blocks than there is memory for has each fetched twice, and then no more;
+            who reads everything once writes nothing.
 
     Attributes:
-        cache_max: How many bytes may be kept.
-
-    Raises:
-        NotImplementedError: A cache on the disk was asked for.
+        cache_max: How many bytes may be kept in memory.
+        hits: How often a block, or a part of one, was asked for that was here.
+        misses: How often one was fetched.
 
     Example:
         >>> cache = KeepBlockCache()
@@ -42,22 +47,31 @@ class KeepBlockCache:
         cache_max: int | None = None,
         max_slots: int = 0,
         disk_cache: bool = False,
-        disk_cache_dir: str | None = None,
+        disk_cache_dir: str | os.PathLike[str] | None = None,
+        *,
+        overflow: bool = False,
     ) -> None:
-        del max_slots, disk_cache_dir
-        if disk_cache:
-            raise errors.NotImplementedError("a cache on the disk comes with the network client; leave disk_cache out")
-        self.cache_max = cache_max or _DEFAULT_MAX
+        self._keeps_all = disk_cache
+        self._keeps_what_comes_back = overflow
+        most_on_disk = cache_max if disk_cache and cache_max else 0
+        self._make_disk = functools.partial(DiskBlocks, disk_cache_dir, most_on_disk, max_slots)
+        self._disk = self._make_disk() if disk_cache else None
+        self.cache_max = (cache_max if not disk_cache else None) or _DEFAULT_MAX
         # By digest, the one that was asked for last at the end.
         self._blocks: dict[str, bytes] = {}
         self._size = 0
-        self._start_anew()
-        _caches.add(self)
+        # What is being fetched will need so much room.
+        self._promised = 0
+        self.hits = self.misses = 0
+        # Those that had to leave memory, the last one at the end.
+        self._left: dict[str, None] = {}
+        start_anew_after_fork(self)
 
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
         # Blocks that somebody is fetching; the event is set when that is over.
         self._fetching: dict[str, threading.Event] = {}
+        self._promised = 0
 
     def get(self, locator: str) -> bytes | None:
         """Return a block if it is here.
@@ -65,41 +79,100 @@ class KeepBlockCache:
         Args:
             locator: Its locator, or its MD5 in hexadecimal.
         """
+        digest = locator[:32]
         with self._lock:
-            return self._touch(locator[:32])
+            block = self._touch(digest)
+        return self._disk.read(digest) if block is None and self._disk else block
+
+    def part(self, locator: str, start: int, length: int) -> bytes | None:
+        """Return a part of a block if the block is here. One on the disk is not read as a whole.
+
+        Args:
+            locator: Its locator, or its MD5 in hexadecimal.
+            start: Where the part starts.
+            length: How many bytes it has.
+        """
+        digest = locator[:32]
+        with self._lock:
+            block = self._touch(digest)
+        if block is None:
+            part = self._disk.part(digest, start, length) if self._disk else None
+        else:
+            part = block[start : start + length] if start + length <= len(block) else None
+        if part is not None:
+            self.hits += 1
+        return part
 
     def clear(self) -> None:
-        """Forget all blocks."""
+        """Forget all blocks in memory. Those on the disk are not this process's alone."""
         with self._lock:
             self._blocks.clear()
             self._size = 0
+        if self._disk:
+            self._disk.clear()
 
-    def block(self, locator: str, fetch: Callable[[], bytes]) -> bytes:
+    @property
+    def memory_size(self) -> int:
+        """How many bytes are in memory."""
+        return self._size
+
+    @property
+    def disk_size(self) -> int:
+        """How many bytes are on the disk, as far as this process knows; 0 if it has not used the disk yet."""
+        return self._disk.size if self._disk else 0
+
+    def block(self, locator: str, fetch: Callable[[], bytes], size: int = 0) -> bytes:
         """Return a block, which is fetched if it is not here. Readers that want it at the same time share one fetch.
 
         Args:
             locator: Its locator, or its MD5 in hexadecimal.
             fetch: Fetches it. What it raises is raised; whoever else has waited for the block tries again.
+            size: How many bytes it has, if that is known: there is room for them before they come.
         """
         digest = locator[:32]
+        size = size if size <= self.cache_max else 0  # it will not be kept
         while True:
             with self._lock:
                 block = self._touch(digest)
                 if block is not None:
+                    self.hits += 1
                     return block
                 fetching = self._fetching.get(digest)
                 if fetching is None:
                     self._fetching[digest] = threading.Event()
+                    self._promised += size
+                    self._make_room()
                     break
             fetching.wait()
         try:
-            block = fetch()
+            block = self._from_disk(digest) or self._fetched(digest, fetch)
             with self._lock:
                 self._add(digest, block)
             return block
         finally:
             with self._lock:
+                self._promised -= size
+                self._make_room()
                 self._fetching.pop(digest).set()
+
+    def _from_disk(self, digest: str) -> bytes | None:
+        block = self._disk.read(digest) if self._disk else None
+        self.hits += block is not None
+        return block
+
+    def _fetched(self, digest: str, fetch: Callable[[], bytes]) -> bytes:
+        self.misses += 1
+        block = fetch()
+        if self._keeps_all or digest in self._left:
+            self._to_disk(digest, block)
+        return block
+
+    def _to_disk(self, digest: str, block: bytes) -> None:
+        with self._lock:
+            self._left.pop(digest, None)
+            if self._disk is None:
+                self._disk = self._make_disk()
+        self._disk.add(digest, block)
 
     def _touch(self, digest: str) -> bytes | None:
         block = self._blocks.pop(digest, None)
@@ -108,21 +181,15 @@ class KeepBlockCache:
         return block
 
     def _add(self, digest: str, block: bytes) -> None:
-        if len(block) > self.cache_max:
-            return
-        self._blocks[digest] = block
-        self._size += len(block)
-        while self._size > self.cache_max:
-            self._size -= len(self._blocks.pop(next(iter(self._blocks))))
+        if len(block) <= self.cache_max:
+            self._blocks[digest] = block
+            self._size += len(block)
 
-
-_caches: weakref.WeakSet[KeepBlockCache] = weakref.WeakSet()
-
-
-def _start_anew() -> None:
-    """Give the caches of a forked child a lock of their own: whoever had the parent's, or fetched, is not here."""
-    for cache in list(_caches):
-        cache._start_anew()
-
-
-os.register_at_fork(after_in_child=_start_anew)
+    def _make_room(self) -> None:
+        while self._blocks and self._size + self._promised > self.cache_max:
+            digest = next(iter(self._blocks))
+            self._size -= len(self._blocks.pop(digest))
+            if self._keeps_what_comes_back:
+                self._left[digest] = None
+                if len(self._left) > _REMEMBERED:
+                    del self._left[next(iter(self._left))]

@@ -1,0 +1,329 @@
+"""Blocks on the disk: the files, who may remove them, and what happens to a cache that others meddle with."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from gate import PATIENCE
+from keepset.keep import KeepBlockCache
+from keepset.keep.disk_cache import DiskBlocks, cache_folder
+
+MEBIBYTE = 1 << 20
+
+
+def digest_of(block: bytes) -> str:
+    """The name of a block."""
+    return hashlib.md5(block).hexdigest()
+
+
+def block_of(number: int, size: int = 16 * MEBIBYTE) -> bytes:
+    """A block unlike others."""
+    return number.to_bytes(4, "big") * (size // 4)
+
+
+def file_of(folder: Path, block: bytes) -> Path:
+    """Where a block is."""
+    digest = digest_of(block)
+    return folder / digest[:3] / f"{digest}.keepcacheblock"
+
+
+def add(disk: DiskBlocks, *blocks: bytes) -> None:
+    """Store blocks."""
+    for block in blocks:
+        disk.add(digest_of(block), block)
+
+
+def has(disk: DiskBlocks, block: bytes) -> bool:
+    """Whether a block is there, and is itself."""
+    found = disk.read(digest_of(block))
+    assert found in (None, block)
+    return found is not None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that is not there yet."""
+    return tmp_path / "cache" / "keep"
+
+
+def test_files_are_where_other_clients_look_and_nobody_else_may(folder: Path) -> None:
+    add(DiskBlocks(folder), b"foo")
+    path = folder / "acb" / "acbd18db4cc2f85cedef654fccc4a4d8.keepcacheblock"
+    assert [found for found in folder.rglob("*") if found.is_file()] == [path]
+    assert path.read_bytes() == b"foo"
+    assert [found.stat().st_mode & 0o777 for found in (path, path.parent, folder)] == [0o600, 0o700, 0o700]
+
+
+def test_another_process_finds_them(folder: Path) -> None:
+    blocks = [block_of(number, 1000) for number in range(5)]
+    add(DiskBlocks(folder), *blocks)
+    disk = DiskBlocks(folder)
+    assert disk.size == 5000
+    assert all(has(disk, block) for block in blocks)
+    assert disk.part(digest_of(blocks[0]), 10, 20) == blocks[0][10:30]
+    assert disk.read(digest_of(b"absent")) is disk.part(digest_of(b"absent"), 0, 1) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its files to the collector
+def test_the_official_client_and_we_find_each_others_blocks(folder: Path) -> None:
+    keep = pytest.importorskip("arvados.keep")
+    ours, theirs = block_of(1, 1000), block_of(2, 1000)
+    add(DiskBlocks(folder), ours)
+    cache = keep.KeepBlockCache(disk_cache=True, disk_cache_dir=str(folder))
+    assert bytes(cache.get(digest_of(ours)).get()) == ours
+    slot, _ = cache.reserve_cache(digest_of(theirs))
+    cache.set(slot, theirs)
+    assert has(DiskBlocks(folder), theirs)
+
+
+def test_the_usual_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert cache_folder() == Path("/home/somebody/.cache/arvados/keep")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache_folder() == Path("/elsewhere/arvados/keep")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_folder() == Path("/home/somebody/.cache/arvados/keep")
+    monkeypatch.setenv("CACHE_DIRECTORY", f"relative:/not/there:{tmp_path}")
+    assert cache_folder() == tmp_path / "keep"
+
+
+def test_h58_the_empty_block_is_never_stored(folder: Path) -> None:
+    disk = DiskBlocks(folder)
+    add(disk, b"")
+    assert not has(disk, b"")
+    assert list(folder.iterdir()) == []
+
+
+def test_h58_few_files_are_open_however_many_blocks_there_are(folder: Path) -> None:
+    disk = DiskBlocks(folder, max_open=8)
+    blocks = [block_of(number, 1000) for number in range(100)]
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    add(disk, *blocks)
+    assert all(has(disk, block) for block in blocks)
+    assert len(os.listdir("/proc/self/fd")) == before + 8  # noqa: PTH208
+    disk.clear()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert all(has(disk, block) for block in blocks)
+
+
+# What is not what it should be.
+
+
+@pytest.mark.parametrize("bad", [b"", b"fo", b"fob", b"foox", bytes(65 * MEBIBYTE)], ids=len)
+def test_h59_what_is_not_the_block_is_not_used_and_removed(bad: bytes, folder: Path) -> None:
+    add(DiskBlocks(folder), b"foo")
+    file = file_of(folder, b"foo")
+    file.write_bytes(bad)
+    disk = DiskBlocks(folder)
+    assert not has(disk, b"foo")
+    assert disk.part(digest_of(b"foo"), 0, 2) is None
+    assert not file.exists()
+    add(disk, b"foo")
+    assert has(disk, b"foo")
+
+
+@pytest.mark.parametrize("bad", [b"fob", b"fo", b"", b"foo" + b"x"], ids=len)
+def test_what_somebody_changes_later_is_not_used_either(bad: bytes, folder: Path) -> None:
+    disk = DiskBlocks(folder)
+    add(disk, b"foo")
+    assert has(disk, b"foo")
+    time.sleep(0.02)  # the clock of a file system goes in steps
+    with file_of(folder, b"foo").open("r+b") as file:
+        file.truncate(0)
+        file.write(bad)
+    assert disk.part(digest_of(b"foo"), 0, 3) is None
+    assert not has(disk, b"foo")
+
+
+def test_a_file_that_somebody_is_still_writing_is_not_used_and_stays(folder: Path) -> None:
+    add(DiskBlocks(folder), b"foo")
+    file = file_of(folder, b"foo")
+    with file.open("r+b") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        writer.truncate(1)
+        disk = DiskBlocks(folder)
+        assert not has(disk, b"foo")
+        writer.seek(0)
+        writer.write(b"foo")
+    assert has(disk, b"foo")
+
+
+def test_a_file_that_is_removed_is_fetched_again(folder: Path) -> None:
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+    fetched = [cache.block(digest_of(b"foo"), lambda: b"foo")]
+    file_of(folder, b"foo").unlink()
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+    fetches = Counter[str]()
+
+    def fetch() -> bytes:
+        fetches["foo"] += 1
+        return b"foo"
+
+    fetched.append(cache.block(digest_of(b"foo"), fetch))
+    assert fetched == [b"foo", b"foo"]
+    assert fetches == {"foo": 1}
+    assert file_of(folder, b"foo").exists()
+
+
+# Room.
+
+
+def test_the_block_that_nobody_used_for_the_longest_goes_first(folder: Path) -> None:
+    blocks = [block_of(number) for number in range(6)]
+    disk = DiskBlocks(folder, max_bytes=64 * MEBIBYTE)
+    for number, block in enumerate(blocks[:4]):
+        add(disk, block)
+        os.utime(file_of(folder, block), (1000 + number, file_of(folder, block).stat().st_mtime))
+    disk.clear()
+    assert has(disk, blocks[0])  # it is young again
+    add(disk, *blocks[4:])
+    assert [has(disk, block) for block in blocks] == [True, False, False, True, True, True]
+    assert disk.size == 64 * MEBIBYTE
+
+
+def test_what_another_process_uses_stays(folder: Path) -> None:
+    blocks = [block_of(number) for number in range(6)]
+    other = DiskBlocks(folder, max_bytes=64 * MEBIBYTE)
+    add(other, blocks[0])
+    disk = DiskBlocks(folder, max_bytes=64 * MEBIBYTE)
+    add(disk, *blocks[1:])
+    assert file_of(folder, blocks[0]).exists()
+    assert sum(has(DiskBlocks(folder, max_bytes=1 << 40), block) for block in blocks) == 4
+    other.clear()
+
+
+def test_too_many_blocks_at_the_start_are_removed(folder: Path) -> None:
+    add(DiskBlocks(folder, max_bytes=1 << 40), *[block_of(number) for number in range(6)])
+    disk = DiskBlocks(folder, max_bytes=64 * MEBIBYTE)
+    assert disk.size == 64 * MEBIBYTE
+    assert len(list(folder.rglob("*.keepcacheblock"))) == 4
+
+
+def test_there_is_room_for_at_least_one_block(folder: Path) -> None:
+    assert DiskBlocks(folder, max_bytes=1).max_bytes == 64 * MEBIBYTE
+    assert DiskBlocks(folder).max_bytes >= 64 * MEBIBYTE
+
+
+def test_what_dead_writers_have_left_goes_and_what_live_ones_write_stays(folder: Path) -> None:
+    add(DiskBlocks(folder), b"foo")
+    dead, alive = (folder / "acb" / f"tmp{name}.keepcacheblock" for name in ("dead", "alive"))
+    for path in (dead, alive):
+        path.write_bytes(b"x")
+    os.utime(dead, (time.time() - 61, time.time() - 61))
+    assert DiskBlocks(folder).size == 3
+    assert [path.exists() for path in (dead, alive)] == [False, True]
+
+
+def fail_to_write(monkeypatch: pytest.MonkeyPatch, code: int, times: int = 1 << 30) -> None:
+    """Have the next writes fail."""
+    write, left = os.write, [times]
+
+    def failing(descriptor: int, data: bytes) -> int:
+        if left[0] > 0:
+            left[0] -= 1
+            raise OSError(code, os.strerror(code))
+        return write(descriptor, data)
+
+    monkeypatch.setattr("os.write", failing)
+
+
+def test_on_a_full_disk_room_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = DiskBlocks(folder, max_bytes=1 << 40)
+    blocks = [block_of(number, 64 * MEBIBYTE) for number in range(7)]
+    add(disk, *blocks[:6])
+    disk.clear()
+    fail_to_write(monkeypatch, errno.ENOSPC, times=1)
+    add(disk, blocks[6])
+    assert has(disk, blocks[6])
+    assert disk.max_bytes == 256 * MEBIBYTE
+    assert len(list(folder.rglob("*"))) - len(list(folder.iterdir())) <= 4
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_readers_do_without_a_disk_that_cannot_be_written(
+    code: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+    fail_to_write(monkeypatch, code)
+    assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_readers_do_without_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=tmp_path / "file" / "keep")
+    assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
+    assert cache.get(digest_of(b"foo")) == b"foo"
+    assert "blocks are not cached in" in caplog.text
+
+
+# Together.
+
+
+def test_threads_that_read_while_blocks_come_and_go(folder: Path) -> None:
+    disk = DiskBlocks(folder, max_bytes=64 * MEBIBYTE, max_open=2)
+    blocks = [block_of(number, 8 * MEBIBYTE) for number in range(12)]
+    names = [digest_of(block) for block in blocks]
+    wrong: list[object] = []
+
+    def read(first: int) -> None:
+        for turn in range(60):
+            number = (first * 5 + turn * 7) % len(blocks)
+            part = disk.part(names[number], 4096, 100)
+            if part is None:
+                disk.add(names[number], blocks[number])
+            elif part != blocks[number][4096:4196]:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=read, args=[first]) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert wrong == []
+
+
+READER = """
+import hashlib, sys
+from keepset.keep.disk_cache import DiskBlocks
+disk = DiskBlocks(sys.argv[1], max_bytes=64 << 20, max_open=2)
+blocks = [number.to_bytes(4, "big") * (2 << 20) for number in range(12)]
+names = [hashlib.md5(block).hexdigest() for block in blocks]
+for turn in range(40):
+    number = (int(sys.argv[2]) * 5 + turn * 7) % 12
+    found = disk.read(names[number])
+    if found is None:
+        disk.add(names[number], blocks[number])
+    assert found in (None, blocks[number])
+"""
+
+
+def test_processes_that_share_a_folder_that_is_too_small(folder: Path) -> None:
+    readers = [subprocess.Popen([sys.executable, "-c", READER, folder, str(number)]) for number in range(3)]
+    assert [reader.wait(PATIENCE) for reader in readers] == [0, 0, 0]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_reads_on(folder: Path) -> None:
+    disk = DiskBlocks(folder)
+    add(disk, b"foo")
+    with disk._lock:
+        child = os.fork()
+        if child == 0:
+            add(disk, b"bar")
+            os._exit(0 if has(disk, b"foo") and has(disk, b"bar") else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert has(disk, b"bar")
