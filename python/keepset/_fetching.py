@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from keepset import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from keepset.keep.base import BlockClient, Data
 
@@ -34,6 +34,8 @@ class Fetcher:
 
     def __init__(self, keep: BlockClient, threads: int) -> None:
         self._keep = keep
+        # Some clients can read a small part of a block that they have, and nothing else of it.
+        self._cached_part: Callable[[str, int, int], bytes | None] | None = getattr(keep, "get_part_from_cache", None)
         self.threads = threads
         # Those that are being fetched, or wait for a reader, by digest: the oldest first.
         self._ahead: dict[str, futures.Future[Data]] = {}
@@ -68,6 +70,19 @@ class Fetcher:
             block = self._fetch(locator, num_retries)
         self._last = (digest, block)
         return block
+
+    def cached_part(self, locator: str, start: int, length: int) -> bytes | None:
+        """Return a part of a block, if the client has the block and can read such a part alone.
+
+        Args:
+            locator: The block.
+            start: Where the part starts.
+            length: How many bytes it has.
+        """
+        digest = locator[:32]
+        if self._cached_part is None or digest in self._ahead or (self._last is not None and self._last[0] == digest):
+            return None
+        return self._cached_part(locator, start, length)
 
     def _fetched_ahead(self, digest: str) -> Data | None:
         """Wait for a block that is being fetched. What goes wrong there is asked for again, by who needs it."""

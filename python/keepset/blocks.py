@@ -32,6 +32,10 @@ _WORTH_A_VIEW = 1 << 14
 """Fewer bytes are sooner copied than looked at through a view, which most callers would copy."""
 
 
+_WORTH_A_BLOCK = 1 << 20
+"""For fewer bytes a client is asked for a part of a block that it has, before it is asked for the whole block."""
+
+
 class CellGone(Exception):
     """A file was written over after a read of it was planned: plan it anew."""
 
@@ -338,6 +342,10 @@ class BlockManager:
             if stored is None:
                 raise errors.InternalError(f"the bytes of cell {place} are nowhere")
             place, offset = stored[0], stored[1] + offset
+        if length < _WORTH_A_BLOCK:
+            part = self._fetcher.cached_part(place, offset, length)
+            if part is not None:
+                return part
         block = self._fetcher.block(place, num_retries)
         if offset + length > len(block):
             message = f"block {place} has {len(block)} bytes, and {offset + length} were asked for"
