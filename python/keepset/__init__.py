@@ -22,6 +22,7 @@ TYPE_CHECKING = False  # as in `typing`, which would make the import slower
 if TYPE_CHECKING:
     from keepset.api import api
     from keepset.collection import Collection, CollectionReader
+    from keepset.keep.client import KeepClient
     from keepset.session import open_store
     from keepset.writer import CollectionWriter, ResumableCollectionWriter
 
@@ -29,6 +30,7 @@ __all__ = [
     "Collection",
     "CollectionReader",
     "CollectionWriter",
+    "KeepClient",
     "KeepLocator",
     "Manifest",
     "ResumableCollectionWriter",
@@ -46,6 +48,7 @@ _LAZY = {
     "Collection": "keepset.collection",
     "CollectionReader": "keepset.collection",
     "CollectionWriter": "keepset.writer",
+    "KeepClient": "keepset.keep.client",
     "ResumableCollectionWriter": "keepset.writer",
     "open_store": "keepset.session",
 }
