@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
 from keepset._fetching import Fetcher
+from keepset._memory import prefer_large_pages
 from keepset._uploads import Uploads
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class BlockManager:
             if isinstance(buffer.data, bytes):
                 buffer.data = bytearray(buffer.data)
             buffer.data += data
+            if len(buffer.data).bit_length() != start.bit_length():
+                prefer_large_pages(buffer.data)  # it grows into other memory from time to time
             return start
 
     def share(self, cells: Iterable[int]) -> None:

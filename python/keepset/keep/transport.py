@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
+from keepset._memory import prefer_large_pages
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.errors import HttpError
 from keepset.keep._connections import Body, StaleConnection, manager_for, raw_reply
@@ -219,6 +220,7 @@ def _block(reply: BaseHTTPResponse, digest: str, size: int | None, pace: Pace) -
     buffer = io.BytesIO(bytes(room))
     md5 = hashlib.md5(usedforsecurity=False)
     with buffer.getbuffer() as view:
+        prefer_large_pages(view)
         count = _fill(view, reply, md5, pace)
     if size is not None and count < size:
         raise HttpError(0, f"the reply ended after {count} of {size} bytes")
