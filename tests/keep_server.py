@@ -55,8 +55,8 @@ class Answer:
         chunked: Whether the body is sent in chunks.
         cut: After so many bytes of the body the connection is closed.
         resets: Whether it is reset then, instead, or without any reply if `cut` is None.
-        piece: So many bytes of the body are sent at a time,
-        pause: with so many seconds between them.
+        piece: So many bytes of the body are sent at a time; 0 for all.
+        pause: So many seconds are between them.
         closes: Whether the connection is closed afterwards, without having said so.
         before: Called before anything is sent.
         reads: Whether the body of the request is read at all.
@@ -69,7 +69,7 @@ class Answer:
     chunked: bool = False
     cut: int | None = None
     resets: bool = False
-    piece: int = 1 << 20
+    piece: int = 0
     pause: float = 0
     closes: bool = False
     before: Callable[[], object] = lambda: None
@@ -211,8 +211,9 @@ def _handler(server: KeepServer) -> type[BaseHTTPRequestHandler]:
 
         def _send_body(self, answer: Answer) -> None:
             body = memoryview(answer.body)[: answer.cut]
-            for start in range(0, len(body), answer.piece):
-                part = body[start : start + answer.piece]
+            piece = answer.piece or max(len(body), 1)
+            for start in range(0, len(body), piece):
+                part = body[start : start + piece]
                 if answer.chunked:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(part), bytes(part)))
                 else:

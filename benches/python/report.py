@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from benches.python.targets import TARGETS, Metric, Target
 
@@ -87,6 +87,8 @@ def _value(metric: Metric, value: float) -> str:
         "bytes_per_file": " B/file",
         "times_text": "x the text",
         "milliseconds": " ms",
+        "processor_per_gib": " s of CPU/GiB",
+        "resident_mib": " MiB",
     }[metric]
     return _number(value) + unit
 
@@ -208,7 +210,7 @@ class Report:
         return path
 
 
-_METRICS = frozenset(["ratio", "share", "ns_per_item", "bytes_per_file", "times_text", "milliseconds"])
+_METRICS = frozenset(get_args(Metric))
 
 
 def _version(name: str) -> str:

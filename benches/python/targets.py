@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Metric: TypeAlias = Literal["ratio", "share", "ns_per_item", "bytes_per_file", "times_text", "milliseconds"]
+Metric: TypeAlias = Literal[
+    "ratio", "share", "ns_per_item", "bytes_per_file", "times_text", "milliseconds", "processor_per_gib", "resident_mib"
+]
 
 MANY = "many-directories"
 MILLION = "million-files"
@@ -37,6 +39,14 @@ class Target:
         """Whether a measured value keeps the bound."""
         return value >= self.value if self.bound == "at least" else value <= self.value
 
+
+KEEP_OPERATIONS = (
+    "write to Keep",
+    "read from Keep, cold",
+    "reads of 4 KiB, in memory",
+    "reads of 4 KiB, on the disk",
+    "reads of 4 KiB, too many for memory",
+)
 
 LARGE = (MANY, MILLION, DEEP, INTERLEAVED, INTERLEAVED_SHUFFLED, ONE, ONE_SHUFFLED)
 
@@ -85,4 +95,11 @@ TARGETS = (
     Target("apply", (), "ratio", "at least", 20),
     Target("update, ten edits on each side", (), "ratio", "at least", 100),
     Target("save after one edit over writing the text", (), "share", "at most", 1),
+    Target("write to Keep", (), "ratio", "at least", 2),
+    Target("write to Keep", (), "processor_per_gib", "at most", 2.5),
+    Target("read from Keep, cold", (), "ratio", "at least", 1.5),
+    Target("read from Keep, cold", (), "processor_per_gib", "at most", 2.5),
+    Target("reads of 4 KiB, in memory", (), "ratio", "at least", 2),
+    Target("reads of 4 KiB, on the disk", (), "ratio", "at least", 2),
+    *(Target(operation, (), "resident_mib", "at most", 450) for operation in KEEP_OPERATIONS),
 )
