@@ -253,3 +253,18 @@ class TestOpening:
             resolve(UUID, lambda: store).open(store)
         with pytest.raises(errors.NotFoundError):
             resolve("0" * 32 + "+1", lambda: store).open(store)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("./a//", "a"),
+        ("a/./b", "a/b"),
+        ("a b#c:d", "a b#c:d"),
+        ("//a/", "a"),
+        (".", ""),
+    ],
+)
+def test_h52_paths_in_uris_as_people_write_them(text: str, path: str) -> None:
+    found = resolve(f"keep:{HASH}/{text}", lambda: None)
+    assert (found.target, found.path) == (HASH, path)

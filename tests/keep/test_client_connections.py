@@ -72,6 +72,22 @@ def test_a_connection_with_unread_bytes_is_not_used_again(
     assert server.connections == 2
 
 
+def test_a_connection_that_the_service_closes_is_not_used_again(
+    server: KeepServer, client_of: ClientOf, clock: FastClock
+) -> None:
+    client = client_of(server)
+    server.next += [
+        Answer(403, b"no\n", {"Connection": "close"}, closes=True),
+        Answer(body=b"aaa", headers={"Connection": "close"}, closes=True),
+    ]
+    with pytest.raises(errors.NotFoundError):
+        client.get(A)
+    assert client.get(A) == b"aaa"
+    assert client.put(BLOCK, 1) == locator(BLOCK)
+    assert server.connections == 3
+    assert clock.pauses == []
+
+
 @pytest.mark.parametrize("call", ["get", "put"])
 def test_a_connection_that_was_closed_meanwhile_costs_no_round(
     call: str, server: KeepServer, client_of: ClientOf, clock: FastClock

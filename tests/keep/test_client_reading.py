@@ -11,6 +11,7 @@ import pytest
 from gate import PATIENCE, Gate
 from keep_server import Answer, Api, KeepServer, item
 from keepset import errors
+from keepset.collection import Collection
 from keepset.keep import BlockClient, KeepLocator
 from samples import A, B, E, locator
 
@@ -304,6 +305,33 @@ def test_h57_a_block_that_was_fetched_ahead_is_found_whatever_hints_it_has(
     assert client.get(name) == BLOCK
     assert client.get_from_cache(name + SIGNED) == BLOCK
     client.stop_prefetch_threads()
+    assert server.names() == [GET]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(400, "invalid signature"), (401, "expired signature"), (403, "invalid signature"), (422, "expired signature")],
+)
+def test_h62_an_expired_or_foreign_signature_is_told_at_once(
+    status: int, text: str, servers: Servers, client_of: ClientOf, clock: FastClock
+) -> None:
+    several = servers(3)
+    for service in several:
+        service.always = Answer(status, f"{text}\n".encode())
+    with pytest.raises(errors.KeepReadError, match=text):
+        client_of(*several).get(A + SIGNED)
+    assert [len(service.requests) for service in several] == [1, 1, 1]
+    assert clock.pauses == []
+
+
+def test_h61_the_same_block_again_and_again_comes_to_an_end(server: KeepServer, client_of: ClientOf) -> None:
+    name = server.add(BLOCK)
+    client = client_of(server)
+    text = f". {name} {name} {name} 0:{3 * len(BLOCK)}:f\n"
+    assert Collection(text, keep_client=client).read_bytes("f") == BLOCK * 3
+    assert client.get(f"{name},{name}") == BLOCK * 2
+    for _ in range(4):
+        client.block_prefetch(name)
     assert server.names() == [GET]
 
 

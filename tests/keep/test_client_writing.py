@@ -210,6 +210,15 @@ def test_statuses_that_may_pass(status: int, server: KeepServer, client_of: Clie
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("answer", [Answer(resets=True), Answer(resets=True, reads=False)])
+def test_a_service_that_hangs_up(answer: Answer, server: KeepServer, client_of: ClientOf, clock: FastClock) -> None:
+    server.next.append(answer)
+    block = bytes(8 << 20)
+    assert client_of(server).put(block, 1).endswith("+8388608")
+    assert len(server.requests) == 2
+    assert len(clock.pauses) == 1
+
+
 def test_a_service_that_answers_before_it_has_read_all(server: KeepServer, client_of: ClientOf) -> None:
     server.always = Answer(413, b"too large\n", reads=False, closes=True)
     with pytest.raises(errors.KeepWriteError, match=r"responded with (413|0)"):
