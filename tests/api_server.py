@@ -63,6 +63,7 @@ class Recorded(NamedTuple):
         headers: The headers, with names in lower case.
         raw: The method and the target as they stood in the first line.
         content: The bytes of the body.
+        peer: The other end of the connection, which tells connections apart.
     """
 
     method: str
@@ -72,6 +73,7 @@ class Recorded(NamedTuple):
     headers: dict[str, str]
     raw: str
     content: bytes
+    peer: tuple[str, int]
 
 
 class Answer(NamedTuple):
@@ -81,7 +83,8 @@ class Answer(NamedTuple):
         status: The HTTP status.
         body: The body: bytes, or what is written as JSON.
         headers: Further headers.
-        fault: `"reset"` (no reply at all), `"short"` (less of the body than promised) or `"slow"` (too late).
+        fault: `"reset"` (no reply at all), `"short"` (less of the body than promised), `"slow"` (too late), or
+            `"close"` (a good reply, and then the connection is closed without a word).
     """
 
     status: int = 200
@@ -297,13 +300,14 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 return
             if answer.fault == "slow":
                 time.sleep(0.5)
+            self.close_connection = answer.fault in ("close", "short")
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
             if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 1000:
                 body = gzip.compress(body, 1)
                 headers["Content-Encoding"] = "gzip"
             if answer.fault == "short":
-                body, self.close_connection = body + b"and more", True
+                body += b"and more"
             self.send_response(answer.status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
@@ -321,7 +325,8 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 query = content.decode()
             parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
             body = _decoded(content.decode("latin-1")) if content else None
-            return Recorded(verb, path, parameters, body, headers, f"{self.command} {self.path}", content)
+            raw = f"{self.command} {self.path}"
+            return Recorded(verb, path, parameters, body, headers, raw, content, self.client_address)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 

@@ -2,8 +2,8 @@
 
 What is tried again, and how long is waited, is what googleapiclient and 3.2.1 do between them: all of 5xx, 408, 409,
 423, 429, and connections that fail; a random part of 2, 4, 8, … seconds, here at most a minute. A server that says
-when to come back (`Retry-After`) is believed up to that minute. A certificate that is not to be trusted will not
-become so by asking again.
+when to come back (`Retry-After`) is believed up to that minute. The first time that a server closes the connection, the
+request goes out again at once. A certificate that is not to be trusted will not become so by asking again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from keepset import __version__, errors
 from keepset._pools import pool_manager
@@ -51,10 +51,17 @@ class Reply(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    """Why there was no answer, and whether there never will be."""
+    """Why there was no answer.
+
+    Attributes:
+        reason: What the library says.
+        is_final: Whether there never will be one.
+        is_abrupt: Whether the server has closed the connection: perhaps before it had the request, since it was idle.
+    """
 
     reason: str
     is_final: bool
+    is_abrupt: bool
 
 
 class Transport:
@@ -139,7 +146,8 @@ class Transport:
                 break
             wait = _wait(attempt, outcome)
             place = f"{method} {_place(url)}"
-            _log.warning("[%s] %s: %s; try %d of %d in %.2f s", request_id, place, told, attempt, retries, wait)
+            level = logging.WARNING if wait else logging.DEBUG
+            _log.log(level, "[%s] %s: %s; try %d of %d in %.2f s", request_id, place, told, attempt, retries, wait)
             sleep(wait)
         return outcome
 
@@ -164,7 +172,7 @@ class Transport:
                 redirect=False,
             )
         except HTTPError as error:
-            return _Failure(str(error), is_final=_is_certificate_error(error))
+            return _Failure(str(error), _is_certificate_error(error), isinstance(error, ProtocolError))
         # The last one of several headers with one name, and the token nowhere, whatever the server says.
         found = {name.lower(): value for name, value in response.headers.items()}
         content = response.data.replace(self._token.encode(), b"[token]") if response.status >= 300 else response.data
@@ -188,6 +196,8 @@ def _may_pass(outcome: Reply | _Failure) -> bool:
 
 def _wait(attempt: int, outcome: Reply | _Failure) -> float:
     """Return how many seconds to wait after an attempt; the first is 1."""
+    if attempt == 1 and isinstance(outcome, _Failure) and outcome.is_abrupt:
+        return 0.0
     wait: float = min(random() * 2**attempt, LONGEST_WAIT)
     if isinstance(outcome, Reply) and (asked := outcome.headers.get("retry-after")):
         wait = max(wait, min(_seconds(asked), LONGEST_WAIT))
