@@ -59,7 +59,8 @@ class Answer:
         pause: So many seconds are between them.
         closes: Whether the connection is closed afterwards, without having said so.
         before: Called before anything is sent.
-        reads: Whether the body of the request is read at all.
+        before_reading: Called before the body of the request is read.
+        reads: Whether it is read at all.
     """
 
     status: int = 200
@@ -73,6 +74,7 @@ class Answer:
     pause: float = 0
     closes: bool = False
     before: Callable[[], object] = lambda: None
+    before_reading: Callable[[], object] = lambda: None
     reads: bool = True
 
 
@@ -180,6 +182,8 @@ def _handler(server: KeepServer) -> type[BaseHTTPRequestHandler]:
                 scripted = server.next.popleft() if server.next else server.always
             length = int(self.headers.get("Content-Length", 0))
             reads = scripted is None or scripted.reads
+            if scripted is not None:
+                scripted.before_reading()
             body = self.rfile.read(length) if reads else b""
             request = Seen(self.command, self.path, dict(self.headers), body)
             with server.lock:

@@ -280,6 +280,16 @@ def test_blocks_that_come_back_are_fetched_twice_and_no_more(tmp_path: Path) -> 
     assert all(cache.part(digest, 1, 2) == data[1:3] for digest, data in blocks.items())
 
 
+def test_not_all_blocks_that_ever_were_here_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keepset.keep.cache._REMEMBERED", 3)
+    cache, source = KeepBlockCache(4, disk_cache_dir=tmp_path / "keep", overflow=True), Source()
+    for name in ("a4", "b4", "c4", "d4", "e4", "a4", "b4"):
+        source.block(cache, name)
+    assert cache.disk_size == 0
+    source.block(cache, "d4")
+    assert cache.disk_size == 4
+
+
 def test_on_the_disk_all_blocks_are_kept_for_other_processes(tmp_path: Path) -> None:
     block = locator(b"aaa")[:32]
     for _ in range(2):

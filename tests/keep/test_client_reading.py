@@ -69,6 +69,12 @@ def test_h58_a_block_without_a_size_is_read_to_its_end(server: KeepServer, clien
         assert client.get(locator(BLOCK)[:32]) == BLOCK
 
 
+def test_a_block_without_a_size_is_no_larger_than_blocks_are(server: KeepServer, client_of: ClientOf) -> None:
+    server.always = Answer(body=BLOCK, announced=(64 << 20) + 1, closes=True)
+    with pytest.raises(errors.KeepReadError, match="no block has more than 67108864"):
+        client_of(server, num_retries=0).get(locator(BLOCK)[:32])
+
+
 @pytest.mark.parametrize(
     ("status", "is_final", "error"),
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,6 +198,25 @@ def test_services_of_the_settings(servers: Servers, client_of: ClientOf, monkeyp
     api = Api(one)
     assert KeepClient(api, proxy="").get(one.add(b"bbb")) == b"bbb"
     assert api.lookups == 1
+
+
+def test_services_that_somebody_names_are_asked_again_too(server: KeepServer, client_of: ClientOf) -> None:
+    server.next += [Answer(503), Answer(503)]
+    assert client_of(api_client=None, proxy=server.url, api_token="t").get(server.add(b"aaa")) == b"aaa"
+    assert len(server.requests) == 3
+
+
+def test_the_api_client_of_the_settings(server: KeepServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keepset.config._settings", {"ARVADOS_API_HOST": "a.invalid", "ARVADOS_API_TOKEN": "t"})
+    made: list[str] = []
+
+    def api(version: str) -> Api:
+        made.append(version)
+        return Api(server)
+
+    monkeypatch.setitem(sys.modules, "keepset.api", SimpleNamespace(api=api))
+    assert KeepClient().get(server.add(b"aaa")) == b"aaa"
+    assert made == ["v1"]
 
 
 def test_a_service_below_a_path(server: KeepServer, client_of: ClientOf) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fast_clock import FastClock
-from keep_server import Answer, Api, item
+from keep_server import STORED, Answer, Api, item
 from keepset import errors
-from keepset.keep.timing import Pace, Rounds, Timeouts, TooSlow
+from keepset.keep.timing import Clock, Pace, Rounds, Timeouts, TooSlow
 from samples import A
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ class StillClock(FastClock):
 
     def now(self) -> float:
         return sum(self.pauses)
+
+
+def test_the_clock_of_everybody() -> None:
+    clock = Clock()
+    before = clock.now()
+    clock.sleep(0.01)
+    assert clock.now() - before >= 0.01
+    assert len({clock.jitter() for _ in range(10)}) > 1
+    assert all(0 <= clock.jitter() < 1 for _ in range(10))
 
 
 def test_pauses_grow_up_to_a_minute() -> None:
@@ -106,7 +115,8 @@ def test_a_transfer_ends_with_the_operation() -> None:
 
 
 def test_a_service_that_is_slower_than_the_floor_is_given_up(server: KeepServer, client_of: ClientOf) -> None:
-    server.next.append(Answer(body=BLOCK, piece=100, pause=0.01))
+    # All of it would take minutes; nor does any of it come late.
+    server.next.append(Answer(body=BLOCK, piece=10, pause=0.01))
     assert client_of(server, timeout=(2, 0.2, 100_000)).get(server.add(BLOCK)) == BLOCK
     assert len(server.requests) == 2
 
@@ -139,6 +149,14 @@ def test_a_service_that_does_not_read_is_given_up(client_of: ClientOf) -> None:
         client = client_of(api_client=api, timeout=(2, 0.2, 1), num_retries=0)
         with pytest.raises(errors.KeepWriteError, match="responded with 0"):
             client.put(bytes(32 << 20), 1)
+
+
+def test_a_service_has_longer_to_read_than_to_connect(server: KeepServer, client_of: ClientOf) -> None:
+    block = bytes(32 << 20)  # more than fits between the two
+    name = server.add(block)
+    reply = Answer(body=name.encode(), headers=STORED, before_reading=lambda: time.sleep(1))
+    server.next.append(reply)
+    assert client_of(server, timeout=(0.2, 20, 1), num_retries=0).put(block, 1) == name
 
 
 def test_an_operation_is_over_when_it_must_be(server: KeepServer, client_of: ClientOf, clock: FastClock) -> None:

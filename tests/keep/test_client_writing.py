@@ -116,8 +116,11 @@ def test_an_upload_on_its_way_counts(servers: Servers, client_of: ClientOf) -> N
         writer = threading.Thread(target=client.put, args=[BLOCK])
         writer.start()
         gate.await_somebody()
-        while not first.requests:
+        while client.stats().uploaded < len(BLOCK):
             time.sleep(0.001)
+        time.sleep(0.05)  # long enough for another request, which there must not be
+        assert first.requests
+        assert requests(several) == 2
     writer.join(PATIENCE)
     assert requests(several) == 2
 

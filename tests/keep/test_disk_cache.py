@@ -107,6 +107,7 @@ def test_h58_the_empty_block_is_never_stored(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_h58_few_files_are_open_however_many_blocks_there_are(folder: Path) -> None:
     disk = DiskBlocks(folder, max_open=8)
     blocks = [block_of(number, 1000) for number in range(100)]
