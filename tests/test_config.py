@@ -156,3 +156,16 @@ def test_host_and_token_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     config.initialize()
     with pytest.raises(errors.ConfigError, match="ARVADOS_API_HOST is not"):
         config.api_host_and_token()
+
+
+def test_the_usual_folder_of_a_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert config.cache_folder("keep") == Path("/home/somebody/.cache/arvados/keep")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert config.cache_folder("keep") == Path("/elsewhere/arvados/keep")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert config.cache_folder("keep") == Path("/home/somebody/.cache/arvados/keep")
+    monkeypatch.setenv("CACHE_DIRECTORY", f"relative:/not/there:{tmp_path}")
+    assert config.cache_folder("keep") == tmp_path / "keep"

@@ -1,4 +1,4 @@
-"""Connections to servers, shared by everything in the process that asks the same kind of server."""
+"""Connections to servers, shared by everything in the process that asks them the same way."""
 
 from __future__ import annotations
 
@@ -6,53 +6,84 @@ import functools
 import os
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
-import urllib3.connection
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-__all__ = ["pool_manager"]
+from keepset.util import ca_certs_path
 
-_CONNECTIONS_PER_HOST = 16
+__all__ = ["PoolClasses", "Unverified", "pool_manager"]
+
+_HOSTS = 64
+_CONNECTIONS_PER_HOST = 32
 """So many idle connections to one server are kept; more are made when they are needed, and dropped afterwards."""
 
 
-class _UnverifiedConnection(urllib3.connection.HTTPSConnection):
-    """A connection whose certificate nobody wants checked, so that urllib3 need not warn of each."""
+class Unverified:
+    """What a connection has whose certificate nobody wants checked, so that urllib3 need not warn of each."""
+
+    is_verified: bool
 
     def connect(self) -> None:
         """Connect."""
-        super().connect()
+        super().connect()  # type: ignore[misc]  # to be mixed in
         self.is_verified = True
 
 
-class _UnverifiedPool(urllib3.HTTPSConnectionPool):
+class _UnverifiedConnection(Unverified, HTTPSConnection):
+    pass
+
+
+class _UnverifiedPool(HTTPSConnectionPool):
     ConnectionCls = _UnverifiedConnection
 
 
-def pool_manager(url: str, ca_certs: str | None = None, *, insecure: bool = False) -> urllib3.PoolManager:
-    """Return the connections for a server, by way of the proxy that the environment names (`HTTPS_PROXY`).
+class PoolClasses(NamedTuple):
+    """What makes connections.
+
+    Attributes:
+        plain: Those in clear text.
+        verified: Those to servers whose certificate is checked.
+        unverified: Those to any other.
+    """
+
+    plain: type[HTTPConnectionPool] = HTTPConnectionPool
+    verified: type[HTTPSConnectionPool] = HTTPSConnectionPool
+    unverified: type[HTTPSConnectionPool] = _UnverifiedPool
+
+
+_USUAL = PoolClasses()
+
+
+def pool_manager(url: str, *, insecure: bool = False, classes: PoolClasses = _USUAL) -> urllib3.PoolManager:
+    """Return what has connections to a server, and makes new ones.
+
+    The proxy that the environment names (`https_proxy`, `no_proxy`) is used, as 3.2.1 does.
 
     Args:
         url: An address of the server.
-        ca_certs: A file with the authorities to trust; None for those of the system.
-        insecure: Whether to trust every certificate.
+        insecure: Whether any certificate will do.
+        classes: What makes connections.
     """
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy and urllib.request.proxy_bypass(parts.hostname or ""):
         proxy = None
-    return _pool_manager(proxy, ca_certs, insecure)
+    return _pool_manager(proxy, insecure, None if insecure else ca_certs_path(), classes)
 
 
 @functools.cache
-def _pool_manager(proxy: str | None, ca_certs: str | None, insecure: bool) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"maxsize": _CONNECTIONS_PER_HOST, "ca_certs": ca_certs}
+def _pool_manager(
+    proxy: str | None, insecure: bool, authorities: str | None, classes: PoolClasses
+) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"num_pools": _HOSTS, "maxsize": _CONNECTIONS_PER_HOST, "ca_certs": authorities}
     if insecure:
-        options |= {"cert_reqs": "CERT_NONE", "assert_hostname": False, "ca_certs": None}
+        options |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
     manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)
-    if insecure:
-        manager.pool_classes_by_scheme = manager.pool_classes_by_scheme | {"https": _UnverifiedPool}
+    encrypted = classes.unverified if insecure else classes.verified
+    manager.pool_classes_by_scheme = {"http": classes.plain, "https": encrypted}
     return manager
 
 
@@ -66,5 +97,5 @@ def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.ProxyManager:
     return urllib3.ProxyManager(address, proxy_headers=headers, **options)
 
 
-# Two processes must not talk on one connection.
+# A child must not talk on the connections of its parent.
 os.register_at_fork(after_in_child=_pool_manager.cache_clear)

@@ -8,11 +8,10 @@ Example:
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from keepset import config, errors
 from keepset.catalog.http_cache import ThreadSafeHTTPCache, http_cache
@@ -21,6 +20,8 @@ from keepset.catalog.rest import ApiClient
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
+
+    from keepset.keep import KeepClient
 
 __all__ = [
     "ThreadSafeAPIClient",
@@ -71,11 +72,12 @@ class ThreadSafeAPIClient(ApiClient):
         super().__init__(**arguments)
 
     @functools.cached_property
-    def keep(self) -> Any:
+    def keep(self) -> KeepClient:
         """The Keep client; it is made when it is first asked for."""
-        # By name: catalogs and Keep clients know nothing of each other until they are used together.
-        made = importlib.import_module("keepset.keep").KeepClient(api_client=self, **self._keep_params)
-        return vars(self).setdefault("keep", made)  # one for all, also if two threads have asked at once
+        from keepset.keep import KeepClient
+
+        # One for all, also if two threads have asked at once.
+        return cast("KeepClient", vars(self).setdefault("keep", KeepClient(api_client=self, **self._keep_params)))
 
     def localapi(self) -> Self:
         """Return the client for this thread: the same one for all threads."""

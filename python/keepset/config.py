@@ -158,22 +158,19 @@ def api_host_and_token(d: Mapping[str, str] | None = None) -> tuple[str, str] | 
 
 
 def cache_folder(name: str) -> Path:
-    """Return a folder for what can be had again, which arvados-python-client uses, too; it is made if need be.
+    """Return the folder for what can be had again, which arvados-python-client uses, too; it need not be there.
 
     It is in the first folder of `$CACHE_DIRECTORY` (made by systemd) that may be written, or else in `arvados` in
     `$XDG_CACHE_HOME` (`~/.cache`).
 
     Args:
         name: Its name.
-
-    Raises:
-        OSError: It cannot be made.
     """
-    usual = next(_absolute(os.environ.get("XDG_CACHE_HOME", "")), None) or Path("~/.cache").expanduser()
-    given = _absolute(os.environ.get("CACHE_DIRECTORY", ""))
-    folder = next((one for one in given if os.access(one, os.W_OK)), usual / "arvados") / name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    for folder in _absolute(os.environ.get("CACHE_DIRECTORY", "")):
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder / name
+    home = next(_absolute(os.environ.get("XDG_CACHE_HOME", "")), None)
+    return (home or Path("~/.cache").expanduser()) / "arvados" / name
 
 
 def _usual_places(name: str) -> Iterator[Path]:

@@ -33,7 +33,7 @@ def cluster(
 ) -> Iterator[ApiServer]:
     """An API server that the environment names, with a Keep in memory."""
     keep = MemoryKeep([DATA])
-    monkeypatch.setattr("keepset.keep.KeepClient", lambda **options: keep, raising=False)
+    monkeypatch.setattr("keepset.keep.KeepClient", lambda **options: keep)
     monkeypatch.setattr(session, "_clients", {})
     monkeypatch.setenv("KEEPSET_STORE", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)

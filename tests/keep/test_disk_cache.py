@@ -11,13 +11,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gate import PATIENCE
 from keepset.keep import KeepBlockCache
-from keepset.keep.disk_cache import DiskBlocks, cache_folder
+from keepset.keep.disk_cache import DiskBlocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MEBIBYTE = 1 << 20
 
@@ -85,19 +88,6 @@ def test_the_official_client_and_we_find_each_others_blocks(folder: Path) -> Non
     slot, _ = cache.reserve_cache(digest_of(theirs))
     cache.set(slot, theirs)
     assert has(DiskBlocks(folder), theirs)
-
-
-def test_the_usual_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert cache_folder() == Path("/home/somebody/.cache/arvados/keep")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert cache_folder() == Path("/elsewhere/arvados/keep")
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_folder() == Path("/home/somebody/.cache/arvados/keep")
-    monkeypatch.setenv("CACHE_DIRECTORY", f"relative:/not/there:{tmp_path}")
-    assert cache_folder() == tmp_path / "keep"
 
 
 def test_h58_the_empty_block_is_never_stored(folder: Path) -> None:

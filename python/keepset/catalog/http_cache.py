@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from keepset.config import cache_folder
+
 __all__ = ["ThreadSafeHTTPCache", "http_cache"]
 
 MAX_AGE = 2 * 86400
@@ -90,9 +92,9 @@ def http_cache(data_type: str) -> ThreadSafeHTTPCache | None:
     Args:
         data_type: The name of its folder: `discovery`.
     """
-    from keepset.config import cache_folder
-
     try:
-        return ThreadSafeHTTPCache(str(cache_folder(data_type)), max_age=MAX_AGE)
+        folder = cache_folder(data_type)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return ThreadSafeHTTPCache(str(folder), max_age=MAX_AGE)
     except (OSError, RuntimeError):  # the latter where nobody's home is known
         return None

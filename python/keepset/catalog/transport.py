@@ -20,7 +20,6 @@ from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from keepset import __version__, errors
 from keepset._pools import pool_manager
-from keepset.util import ca_certs_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +87,6 @@ class Transport:
             raise errors.ConfigError("the API token has spaces, line ends, or other characters that no token has")
         self._token = token
         self._insecure = insecure
-        self._ca_certs = ca_certs_path()
         connect = _CONNECT_SECONDS if timeout is None else min(timeout, _CONNECT_SECONDS)
         self._timeout = urllib3.Timeout(connect=connect, read=timeout)
         self.num_retries = num_retries
@@ -131,7 +129,7 @@ class Transport:
 
     def close(self, url: str) -> None:
         """Close the connections that are idle, by which an address was reached; whoever needs one makes a new one."""
-        pool_manager(url, self._ca_certs, insecure=self._insecure).clear()
+        pool_manager(url, insecure=self._insecure).clear()
 
     def _send(
         self, method: str, url: str, request_id: str, headers: Mapping[str, str], body: bytes | None, retries: int
@@ -160,7 +158,7 @@ class Transport:
             "Accept-Encoding": "gzip, deflate",
             "X-Request-Id": request_id,
         }
-        pools = pool_manager(url, self._ca_certs, insecure=self._insecure)
+        pools = pool_manager(url, insecure=self._insecure)
         try:
             response = pools.request(
                 method,

@@ -7,30 +7,23 @@ a body can be read as it arrives, into a buffer that is there already.
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
-import os
-import urllib.request
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
-import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from keepset import util
+from keepset._pools import PoolClasses, Unverified, pool_manager
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+    import urllib3
     from urllib3.response import BaseHTTPResponse
 
 __all__ = ["Body", "StaleConnection", "manager_for", "raw_reply"]
-
-_HOSTS = 64
-_CONNECTIONS_PER_HOST = 32
 
 
 class StaleConnection(http.client.RemoteDisconnected):
@@ -110,12 +103,8 @@ class _TlsConnection(_Exchanges, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
-class _UnverifiedConnection(_TlsConnection):
-    """A connection whose certificate nobody wants checked, so that urllib3 need not warn of each."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.is_verified = True
+class _UnverifiedConnection(Unverified, _TlsConnection):  # type: ignore[misc]
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -130,6 +119,9 @@ class _UnverifiedPool(HTTPSConnectionPool):
     ConnectionCls = _UnverifiedConnection
 
 
+_CLASSES = PoolClasses(_Pool, _TlsPool, _UnverifiedPool)
+
+
 def raw_reply(reply: BaseHTTPResponse) -> http.client.HTTPResponse:
     """Return what is beneath a reply whose body was not read yet."""
     raw = cast("_Exchanges", reply.connection).raw
@@ -140,28 +132,8 @@ def raw_reply(reply: BaseHTTPResponse) -> http.client.HTTPResponse:
 def manager_for(url: str, insecure: bool) -> urllib3.PoolManager:
     """Return what has connections to a service, and makes new ones.
 
-    The proxy that the environment names (`https_proxy`, `no_proxy`) is used, as libcurl does for 3.2.1.
-
     Args:
         url: The service.
         insecure: Whether any certificate will do.
     """
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and urllib.request.proxy_bypass(parts.hostname or ""):
-        proxy = None
-    return _manager(proxy, insecure, None if insecure else util.ca_certs_path())
-
-
-@functools.cache
-def _manager(proxy: str | None, insecure: bool, authorities: str | None) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"num_pools": _HOSTS, "maxsize": _CONNECTIONS_PER_HOST, "ca_certs": authorities}
-    if insecure:
-        options |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
-    manager = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _UnverifiedPool if insecure else _TlsPool}
-    return manager
-
-
-# A child must not talk on the connections of its parent.
-os.register_at_fork(after_in_child=_manager.cache_clear)
+    return pool_manager(url, insecure=insecure, classes=_CLASSES)

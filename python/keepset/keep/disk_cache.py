@@ -24,10 +24,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from keepset.config import KEEP_BLOCK_SIZE
+from keepset.config import KEEP_BLOCK_SIZE, cache_folder
 from keepset.keep._forks import start_anew_after_fork
 
-__all__ = ["DiskBlocks", "cache_folder"]
+__all__ = ["DiskBlocks"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,15 +38,6 @@ _HASH_DIGITS = 32
 _ABANDONED_AFTER = 60.0
 _LEAST = KEEP_BLOCK_SIZE
 _FULL_DISK_STEP = 256 << 20
-
-
-def cache_folder() -> Path:
-    """Return the usual folder: `keep` in the first of `$CACHE_DIRECTORY` that is there, or in `~/.cache/arvados`."""
-    for name in os.environ.get("CACHE_DIRECTORY", "").split(":"):
-        if Path(name).is_absolute() and os.access(name, os.W_OK | os.X_OK):
-            return Path(name, "keep")
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(home if Path(home).is_absolute() else Path("~/.cache").expanduser(), "arvados", "keep")
 
 
 class _OpenFile:
@@ -95,7 +86,7 @@ class DiskBlocks:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, max_bytes: int = 0, max_open: int = 0) -> None:
-        self._folder = cache_folder() if folder is None else Path(folder)
+        self._folder = cache_folder("keep") if folder is None else Path(folder)
         self._max_open = max_open or max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8, 1)
         self._open: dict[str, _OpenFile] = {}  # the one that was used last at the end
         self._is_usable = self._prepare()
