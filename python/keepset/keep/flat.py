@@ -78,11 +78,23 @@ class FlatKeep(BlockFolder):
         """
         block, digest = as_block(data)
         if block.nbytes:
-            path = self._file(digest)
-            with _files.writing(path):
-                while not (self._settle(path, block) or _files.publish(path, block, replace=True)):
-                    pass  # somebody has removed our unfinished file
+            self.store(block, digest)
         return f"{digest}+{block.nbytes}"
+
+    def store(self, block: memoryview, digest: str) -> None:
+        """Do what `put` does, for a block that is not empty and was hashed already.
+
+        Args:
+            block: Its bytes.
+            digest: Their MD5 in hexadecimal; it is believed.
+
+        Raises:
+            KeepWriteError: As for `put`.
+        """
+        path = self._file(digest)
+        with _files.writing(path):
+            while not (self._settle(path, block) or _files.publish(path, block, replace=True)):
+                pass  # somebody has removed our unfinished file
 
     def _settle(self, path: Path, block: memoryview) -> bool:
         """Make a block that is there already durable, which 3.2.1 does not; False when it is not there, or damaged."""

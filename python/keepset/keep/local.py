@@ -116,19 +116,30 @@ class LocalKeep(BlockFolder):
         """
         block, digest = as_block(data)
         if block.nbytes and copies > 0:
-            path = self._file(digest)
-            with _files.writing(path):
-                self._make_folder(path.parent)
-                # Both come to nothing if another process comes between: one that removes the block, or stores it.
-                for _ in range(_ATTEMPTS):
-                    if self._renew(path, block) or _files.publish(path, block, replace=False):
-                        break
-                else:
-                    raise errors.KeepWriteError(
-                        f"{path} can be neither opened nor made (a link to nowhere?): move it away and try again",
-                        path=str(path),
-                    )
+            self.store(block, digest)
         return f"{digest}+{block.nbytes}"
+
+    def store(self, block: memoryview, digest: str) -> None:
+        """Do what `put` does, for a block that is not empty and was hashed already.
+
+        Args:
+            block: Its bytes.
+            digest: Their MD5 in hexadecimal; it is believed.
+
+        Raises:
+            KeepWriteError: As for `put`.
+        """
+        path = self._file(digest)
+        with _files.writing(path):
+            self._make_folder(path.parent)
+            # Both come to nothing if another process comes between: one that removes the block, or stores it.
+            for _ in range(_ATTEMPTS):
+                if self._renew(path, block) or _files.publish(path, block, replace=False):
+                    return
+            raise errors.KeepWriteError(
+                f"{path} can be neither opened nor made (a link to nowhere?): move it away and try again",
+                path=str(path),
+            )
 
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._durable:
