@@ -29,6 +29,7 @@ import keepset
 from keepset import _core
 from keepset.cli.app import app
 from keepset.cli.exits import ExitCode
+from keepset.serve.access import Access
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -210,6 +211,7 @@ JSON_EXAMPLES = {
     "repack": ["stored"],
     "verify": [],
     "gc": [],
+    "serve": ["--tokens"],
 }
 
 
@@ -231,6 +233,7 @@ def test_fields_of_json_are_documented(command: str, tmp_path: Path, monkeypatch
         damaged.parent.mkdir()
         damaged.write_bytes(b"damaged")
         store.collections().create(body={"name": "stored"}).execute()
+        Access(store.path).new(may_write=True)
     Path("small").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:b 0:1:c\n")
     Path("other").write_text("./d acbd18db4cc2f85cedef654fccc4a4d8+3 0:3:a 0:2:moved 0:1:c 0:2:new\n")
     Path("bad").write_text("bad\n")

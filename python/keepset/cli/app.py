@@ -20,6 +20,7 @@ from keepset.cli.commands.plan import plan
 from keepset.cli.commands.put import put
 from keepset.cli.commands.repack import repack
 from keepset.cli.commands.rewrite import normalize, strip
+from keepset.cli.commands.serve import serve
 from keepset.cli.commands.stat import stat
 from keepset.cli.commands.tree import tree
 from keepset.cli.commands.union import union
@@ -62,7 +63,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "Look": [ls, tree, find, du, stat, blocks, pdh, history],
     "Check and compare": [validate, diff, plan],
     "Make a manifest": [normalize, strip, extract, union],
-    "Look after the store": [repack, verify, gc],
+    "Look after the store": [repack, verify, gc, serve],
     "About": [version],
 }
 

@@ -46,6 +46,18 @@ class Stores:
             self._store = session.open_store(_chosen) if _chosen is not None else session.default_session()
         return self._store
 
+    def own(self) -> "Store":
+        """Return the local store, whatever cluster is configured; it is made if it is not there.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        from keepset import session
+
+        store = session.open_store(_chosen)
+        self._store = store
+        return store
+
     def existing(self) -> "Store | ThreadSafeAPIClient | None":
         """Return the cluster, or the store if it is there: reading makes none."""
         if self._store is None and not self.is_cluster():
