@@ -24,7 +24,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # one checkout holds one compiled extension
-.PHONY: help demo test check bench fuzz docs wheel wheel-check build lint-rust lint-python leftovers lock clean
+.PHONY: help demo test check bench fuzz docs wheel wheel-check build browser lint-rust lint-python leftovers lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,7 @@ demo: ## Run the guided tour on a real manifest (release build; DEMO_ARGS=--quic
 test: ## Run the Rust and the Python tests (development build)
 	@$(MAKE) --no-print-directory build PROFILE=dev
 	cargo test --workspace --locked
+	@$(MAKE) --no-print-directory browser
 	KEEPSET_ALLOW_DEBUG=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: lint-rust lint-python leftovers ## Format, lints, types, stub against module, spelling
@@ -78,6 +79,12 @@ build: $(VENV)/.dev ## Compile the extension in place (PROFILE=dev or release)
 	@# knows what is up to date, so that a build with nothing to do takes a second.
 	@rm -f $(EXTENSION)*.so
 	PIP_QUIET=1 $(BIN)/maturin develop --profile $(PROFILE)
+
+browser: # for the tests of the web page, which are skipped where none can be installed
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	    test "$$(id -u)" = 0 && test -e /etc/debian_version || exit 0; \
+	    apt-get update -qq && apt-get install -qq --no-install-recommends chromium chromium-driver || \
+	    echo "keepset: no chromium: the tests in a browser will be skipped" >&2; }
 
 lint-rust: $(VENV)/.dev
 	cargo fmt --all --check
