@@ -18,13 +18,11 @@ from keepset.catalog.methods import MethodDescription, python_name
 from keepset.catalog.transport import Reply, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from keepset.catalog.methods import Wire
-
-__all__ = ["ApiClient", "CollectionsResource", "Method", "Request", "Resource"]
+__all__ = ["ApiClient", "CollectionsResource", "Request", "Resource"]
 
 MAX_URL = 2048
 """An address that is longer goes as the body of a POST, since servers and proxies cut or refuse it."""
@@ -35,8 +33,7 @@ class Request:
 
     Args:
         client: Sends it.
-        wire: The request.
-        method: The method that was called.
+        description: The method that was called.
         arguments: What it was called with.
 
     Attributes:
@@ -45,14 +42,16 @@ class Request:
         headers: The headers that it is sent with, besides those of all requests.
         body: The body, or None.
         methodId: The method's name in the discovery document.
+
+    Raises:
+        ApiArgumentError: The method does not take these arguments.
     """
 
-    def __init__(self, client: ApiClient, wire: Wire, method: Method, arguments: Mapping[str, Any]) -> None:
-        self._client = client
-        self._called, self._arguments = method, dict(arguments)
-        self.method, self.headers, self.body = wire.method, wire.headers, wire.body
-        self.uri = client._baseUrl + wire.path
-        self.methodId = method.description.id
+    def __init__(self, client: ApiClient, description: MethodDescription, arguments: Mapping[str, Any]) -> None:
+        self._client, self._description, self._arguments = client, description, arguments
+        self.methodId = description.id
+        self.method, path, self.headers, self.body = description.wire(arguments)
+        self.uri = client._baseUrl + path
         if self.method == "GET" and len(self.uri) > MAX_URL:
             self.uri, _, self.body = self.uri.partition("?")
             self.method = "POST"
@@ -78,7 +77,7 @@ class Request:
         reply, request_id = self._client._send(self.method, self.uri, self.headers, body, num_retries)
         if reply.status == 204:
             return {}
-        if not self._called.description.has_json:
+        if not self._description.has_json:
             return reply.body
         try:
             return json.loads(reply.body)
@@ -88,38 +87,20 @@ class Request:
 
     def _page(self, offset: int) -> Request:
         """Return the same request from another record on."""
-        return self._called(**self._arguments | {"offset": offset})
+        return Request(self._client, self._description, {**self._arguments, "offset": offset})
 
 
-class Method:
-    """A method of a resource; a call makes a request.
+def _method(client: ApiClient, description: MethodDescription) -> Callable[..., Request]:
+    """Return the function that makes requests of a method; `help` tells what the server says of it."""
 
-    Args:
-        client: Sends the requests.
-        description: The method.
-    """
+    def method(**arguments: Any) -> Request:
+        return Request(client, description, arguments)
 
-    def __init__(self, client: ApiClient, description: MethodDescription) -> None:
-        self._client = client
-        self.description = description
-        self.__name__ = description.id.rpartition(".")[2]
-        self.__doc__ = description.documentation
-        self.__signature__ = description.signature
-
-    def __repr__(self) -> str:
-        """Show which method."""
-        return f"<keepset.api method {self.description.name}>"
-
-    def __call__(self, **arguments: Any) -> Request:
-        """Return the request with these arguments.
-
-        Args:
-            **arguments: As the discovery document names them.
-
-        Raises:
-            ApiArgumentError: There are no such arguments, or one is missing.
-        """
-        return Request(self._client, self.description.wire(arguments), self, arguments)
+    method.__name__ = description.name.rpartition(".")[2]
+    method.__qualname__ = description.name
+    method.__doc__ = description.documentation
+    vars(method)["__signature__"] = description.signature
+    return method
 
 
 class Resource:
@@ -152,7 +133,7 @@ class Resource:
             raise AttributeError(name)
         full_name = f"{self._name}.{name}".lstrip(".")
         if name in self._methods:
-            return Method(self._client, self._described(full_name, self._resourceDesc["methods"][self._methods[name]]))
+            return _method(self._client, self._described(full_name, self._resourceDesc["methods"][self._methods[name]]))
         if name in self._resources:
             description = self._resourceDesc["resources"][self._resources[name]]
             return lambda: Resource(self._client, full_name, description)
