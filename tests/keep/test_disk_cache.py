@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -90,6 +91,13 @@ def test_the_official_client_and_we_find_each_others_blocks(folder: Path) -> Non
     assert has(DiskBlocks(folder), theirs)
 
 
+def test_the_usual_folder_is_that_of_all_clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    add(DiskBlocks(), b"foo")
+    assert file_of(tmp_path / "arvados" / "keep", b"foo").read_bytes() == b"foo"
+
+
 def test_h58_the_empty_block_is_never_stored(folder: Path) -> None:
     disk = DiskBlocks(folder)
     add(disk, b"")
@@ -108,6 +116,14 @@ def test_h58_few_files_are_open_however_many_blocks_there_are(folder: Path) -> N
     disk.clear()
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     assert all(has(disk, block) for block in blocks)
+
+
+@pytest.mark.parametrize(("limit", "open_files"), [(1024, 128), (4, 1), (resource.RLIM_INFINITY, 4096)])
+def test_an_eighth_of_what_a_process_may_open(
+    limit: int, open_files: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+    assert DiskBlocks(folder)._max_open == open_files
 
 
 # What is not what it should be.
@@ -259,6 +275,19 @@ def test_readers_do_without_a_folder_that_cannot_be_made(tmp_path: Path, caplog:
     assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
     assert cache.get(digest_of(b"foo")) == b"foo"
     assert "blocks are not cached in" in caplog.text
+
+
+def test_readers_do_without_a_usual_folder_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "arvados").write_bytes(b"")
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = KeepBlockCache(1, overflow=True)
+    for _ in range(3):
+        assert cache.block(digest_of(b"f"), lambda: b"f") == b"f"
+        assert cache.block(digest_of(b"g"), lambda: b"g") == b"g"
+    assert caplog.text.count("blocks are not cached in") == 1
 
 
 # Together.

@@ -37,6 +37,7 @@ _LAYOUT_DIGITS = 3
 _HASH_DIGITS = 32
 _ABANDONED_AFTER = 60.0
 _LEAST = KEEP_BLOCK_SIZE
+_FILES_WITHOUT_BOUND = 4096
 _FULL_DISK_STEP = 256 << 20
 
 
@@ -86,10 +87,15 @@ class DiskBlocks:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, max_bytes: int = 0, max_open: int = 0) -> None:
-        self._folder = cache_folder("keep") if folder is None else Path(folder)
-        self._max_open = max_open or max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8, 1)
+        self._max_open = max_open or _fair_number_of_files()
         self._open: dict[str, _OpenFile] = {}  # the one that was used last at the end
-        self._is_usable = self._prepare()
+        self._is_usable = True
+        try:
+            self._folder = cache_folder("keep") if folder is None else Path(folder)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self._folder = Path(error.filename)
+            self._give_up(error)
         self.size = sum(found.size for found in self._files())
         self._added = 0  # so many bytes since the folder was looked through
         self.max_bytes = max(max_bytes or self._fair_share(), _LEAST)
@@ -98,14 +104,6 @@ class DiskBlocks:
 
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
-
-    def _prepare(self) -> bool:
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            self._give_up(error)
-            return False
-        return True
 
     def _give_up(self, error: OSError) -> None:
         self._is_usable = False
@@ -257,6 +255,11 @@ class DiskBlocks:
         """Close all files. They stay in the folder, which is not this process's alone."""
         with self._lock:
             self._open.clear()
+
+
+def _fair_number_of_files() -> int:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _FILES_WITHOUT_BOUND if most == resource.RLIM_INFINITY else max(most // 8, 1)
 
 
 def _md5(file: _OpenFile) -> str:
