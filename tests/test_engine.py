@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keepset._core import Tree, join
+from keepset._core import Tree, join, prefer_large_pages
 
 
 @given(st.lists(st.binary(max_size=50).flatmap(lambda data: st.sampled_from([data, bytearray(data)]))))
@@ -18,6 +18,15 @@ def test_join_of_more_than_a_large_page() -> None:
     """From 4 MiB on the bytes lie on other pages."""
     parts: list[bytes | bytearray] = [bytes([number]) * 100_000 for number in range(100)]
     assert join(parts, 10_000_000) == b"".join(parts)
+
+
+def test_large_pages_change_no_contents() -> None:
+    """They are asked for where it is worth it, and where the buffer is one that can be written."""
+    for size in (10, 5_000_000):
+        buffer = bytearray(range(10)) * (size // 10)
+        for asked in (buffer, memoryview(buffer)[3:], memoryview(bytes(buffer))):
+            prefer_large_pages(asked)
+        assert buffer == bytearray(range(10)) * (size // 10)
 
 
 def test_clones_are_known_until_one_is_edited() -> None:

@@ -60,7 +60,7 @@ def test_every_engine_name_is_reexported_or_what_collections_are_made_of() -> No
     public = {*keepset.manifest.__all__, *keepset.locator.__all__, *keepset.ranges.__all__}
     changes = {"apply_changes", "roots_of", "join_directories", "list_changes", "merge_changes"}
     plans = {"packed_segments", "plan_edit", "plan_repack", "relocate"}
-    inner = {"Tree", "join", *changes, *plans}
+    inner = {"Tree", "join", "prefer_large_pages", *changes, *plans}
     assert set(_core.__all__) - public == {"DEBUG_BUILD", "__version__", "error_codes", *inner}
 
 

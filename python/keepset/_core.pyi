@@ -41,6 +41,7 @@ __all__ = [
     "packed_segments",
     "plan_edit",
     "plan_repack",
+    "prefer_large_pages",
     "relocate",
     "replace_range",
     "roots_of",
@@ -374,6 +375,7 @@ def join_directories(
     seen: Tree | None = None,
     other_seen: Tree | None = None,
 ) -> list[tuple[str, int, int]]: ...
+def prefer_large_pages(buffer: bytearray | memoryview) -> None: ...
 def join(parts: list[bytes | bytearray], size: int) -> bytes: ...
 def plan_edit(
     base: Manifest, edited: Manifest, others: Sequence[Manifest]

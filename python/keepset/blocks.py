@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
+from keepset._core import prefer_large_pages
 from keepset._fetching import Fetcher
-from keepset._memory import prefer_large_pages
 from keepset._uploads import Uploads
 
 if TYPE_CHECKING:

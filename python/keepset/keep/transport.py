@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from keepset._memory import prefer_large_pages
+from keepset._core import prefer_large_pages
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.errors import HttpError
 from keepset.keep._connections import Body, StaleConnection, manager_for, raw_reply

@@ -43,7 +43,7 @@ mod _core {
     #[pymodule_export]
     use crate::manifest::PyManifest;
     #[pymodule_export]
-    use crate::memory::join;
+    use crate::memory::{join, prefer_large_pages};
     #[pymodule_export]
     use crate::merge::{apply_changes, join_directories, list_changes, merge_changes, roots_of};
     #[pymodule_export]

@@ -5,6 +5,7 @@
 //! asks, and numpy does the same for its arrays.
 #![expect(unsafe_code, reason = "allocators and bytes without contents cannot be had in safe code")]
 
+use pyo3::buffer::PyBuffer;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -82,6 +83,17 @@ pub(crate) fn join<'py>(py: Python<'py>, parts: &Bound<'py, PyList>, size: usize
     let room = Room::new(py, size)?;
     room.0.call_method1(py, intern!(py, "writelines"), (parts,))?;
     room.into_bytes(py)
+}
+
+/// Asks for large pages for what a buffer that can be written will have written to it, if it is worth it. Its contents
+/// stay.
+#[pyfunction]
+pub(crate) fn prefer_large_pages(buffer: &Bound<'_, PyAny>) -> PyResult<()> {
+    let buffer = PyBuffer::<u8>::get(buffer)?;
+    if !buffer.readonly() && buffer.is_c_contiguous() {
+        advise(buffer.buf_ptr().cast(), buffer.len_bytes());
+    }
+    Ok(())
 }
 
 /// A `bytes` whose contents are not set: it must not be seen before they are.
