@@ -158,10 +158,12 @@ class BlockManager:
             buffers = [buffer for cell in cells if (buffer := self._buffers.get(cell))]
             found = []
             for buffer in buffers:
-                place = buffer.place()
-                if place is not None:
+                pack = buffer.pack
+                if pack is not None and pack.locator is not None:  # as most are
+                    found.append((buffer.cell, pack.locator, buffer.start))
+                elif place := buffer.place():
                     found.append((buffer.cell, *place))
-                elif buffer.pack or buffer.data:
+                elif pack or buffer.data:
                     return None
             for buffer in buffers:
                 if buffer.data is not None:
@@ -283,7 +285,7 @@ class BlockManager:
     def pending(self) -> list[Buffer]:
         """Return the buffers whose bytes are not stored."""
         with self.lock:
-            return [buffer for buffer in list(self._buffers.values()) if buffer.is_pending()]
+            return [buffer for buffer in list(self._buffers.values()) if buffer.data and buffer.is_pending()]
 
     def commit_all(self) -> None:
         """Pack what waits, upload everything that is in memory, and wait for it.
