@@ -38,7 +38,7 @@ def test_write_small_files(library: Library, compare: Callable[..., Any]) -> Non
         collection.manifest_text()
         return collection
 
-    collection = compare("write files of 4 KiB", write, rounds=3, items=files, unit="file")
+    collection = compare("write files of 4 KiB", write, rounds=7, items=files, unit="file")
     blocks = {block.split("+")[0] for block in collection.manifest_text().split() if "+" in block}
     assert (len(blocks) < files / 100) == (library.name == OURS)
     collection.stop_threads()

@@ -61,9 +61,13 @@ class RichCollectionBase(Merging):
             The file or subcollection, and whether it is new.
         """
         told: list[Event] = []
-        lock = hold(self)
+        root = self._root
+        lock = root._lock
+        lock.acquire()
+        if self._root is not root:  # what `hold` does, without a call
+            lock.release()
+            lock, root = hold(self), self._root
         try:
-            root = self._root
             node, is_directory, made = root._tree.make(self._id, path, wants_directory)
             if root._listeners:
                 told = [self._added(new) for new in made]

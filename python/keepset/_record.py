@@ -221,9 +221,9 @@ class Record:
                 file._seal()
             self._release_dead()
             # The bytes of the snapshot must stay, whatever becomes of its files meanwhile.
-            self._share(ROOT)
+            cells = self._tree.pending_cells()
+            manager.share(cells)
             snapshot = self._tree.clone()
-        cells = snapshot.pending_cells()
         manager.commit_all()
         while (settlements := manager.settlements(cells)) is None:  # meanwhile some have been put back, to be packed
             manager.commit_all()
@@ -250,9 +250,10 @@ class Record:
 
     def _release_dead(self, lent: Iterable[int] = ()) -> None:
         """Forget bytes of files that were removed and that nobody holds, and lent ones to which nothing refers."""
-        unused = {*self._tree.pending_cells(), *lent}.difference(self._tree.cells_below(ROOT))
-        if not unused:
+        pending, used = [*self._tree.pending_cells(), *lent], self._tree.cells_below(ROOT)
+        if len(pending) == len(used):  # each of those is among these, so that they are the same
             return
+        unused = set(pending).difference(used)
         for node in list(self._handles):
             if not self._tree.is_attached(node):
                 unused.difference_update(self._tree.cells_below(node))

@@ -99,9 +99,12 @@ class WrittenFile(Node):
         while left:
             full: list[Buffer] = []
             # What no other thread can see half done is a write of up to a block; a longer one is not held in memory.
-            lock = hold(self)
+            lock = root._lock
+            lock.acquire()
+            if self._root is not root:  # what `hold` does, without a call
+                lock.release()
+                lock, root = hold(self), self._root
             try:
-                root = self._root  # it may be another one now
                 manager = root._block_manager or root._my_block_manager()
                 if writer is not None:  # another thread that writes with it goes on behind
                     offset = writer._position
@@ -331,9 +334,13 @@ class WrittenFile(Node):
         Raises:
             KeepWriteError: An upload failed. The bytes are kept, and saving tries again.
         """
-        lock = hold(self)
+        root = self._root
+        lock = root._lock
+        lock.acquire()
+        if self._root is not root:  # what `hold` does, without a call
+            lock.release()
+            lock, root = hold(self), self._root
         try:
-            root = self._root
             state = self._state
             state.writers.discard(id(writer))
             packs = root.packing if flush is None else not flush
