@@ -127,6 +127,15 @@ def test_a_file_or_a_search_can_be_named(home: Path) -> None:
     assert config.get("ARVADOS_A") == "named"
 
 
+def test_other_files_are_found_beside_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.find("zzzzz.conf") is None
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(home / "system"))
+    settings = write(home / "system" / "arvados", "")
+    assert config.find("settings.conf") == settings
+    (settings.parent / "zzzzz.conf").mkdir()
+    assert config.find("zzzzz.conf") is None
+
+
 def test_a_file_that_cannot_be_read_is_an_error(home: Path) -> None:
     (home / ".config" / "arvados" / "settings.conf").mkdir(parents=True)
     with pytest.raises(IsADirectoryError):

@@ -20,6 +20,7 @@ __all__ = [
     "KEEP_BLOCK_SIZE",
     "api_host_and_token",
     "cache_folder",
+    "find",
     "flag_is_true",
     "get",
     "initialize",
@@ -58,6 +59,15 @@ def load(config_file: str | os.PathLike[str]) -> dict[str, str]:
         if separator and name.startswith(_PREFIX):
             found[name] = value.strip()
     return found
+
+
+def find(name: str) -> Path | None:
+    """Return the first file of a name in the usual places, which are those of `initialize`; None if there is none.
+
+    Args:
+        name: The name, such as `zzzzz.conf` for the settings of another cluster.
+    """
+    return next((place for place in _usual_places(name) if place.is_file()), None)
 
 
 def initialize(
