@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
     from keepset.locking import Lock
 
-__all__ = ["DEFAULT_COPIES", "Record"]
+__all__ = ["DEFAULT_COPIES", "Record", "default_copies"]
 
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _LOCATOR = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
 _SIGNED = re.compile(r"\+A[0-9a-f]{40}@[0-9a-f]{8}(\+|$)")
 DEFAULT_COPIES = 2
+
+
+def default_copies(api_client: Any) -> int:
+    """Return on how many services blocks are stored if nobody says: the cluster's number, where there is one."""
+    description = getattr(api_client, "_rootDesc", None) or {}
+    return int(description.get("defaultCollectionReplication") or DEFAULT_COPIES)
 
 
 class Record:
@@ -78,18 +84,13 @@ class Record:
         if manager is None:
             manager = self._block_manager = BlockManager(
                 self._my_keep(),
-                self.replication_desired or self._default_copies(),
+                self.replication_desired or default_copies(self._api_client),
                 self.put_threads,
                 self.num_retries,
                 self.storage_classes_desired,
                 self.get_threads,
             )
         return manager
-
-    def _default_copies(self) -> int:
-        """Return on how many services blocks are stored if nobody says: the cluster's number, where there is one."""
-        description = getattr(self._api_client, "_rootDesc", None) or {}
-        return int(description.get("defaultCollectionReplication") or DEFAULT_COPIES)
 
     @property
     def block_manager(self) -> BlockManager:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._node import ROOT
 from keepset._patching import PatchedRecord
+from keepset._record import default_copies
 from keepset.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class SavedRecord(PatchedRecord):
     def _store_text(self, text: str, retries: int) -> None:
         """Store a manifest in Keep."""
         data = Manifest.parse(text).stripped().text.encode("utf-8", "surrogateescape")
-        copies, classes = self.replication_desired or self._default_copies(), self.storage_classes_desired()
+        copies, classes = self.replication_desired or default_copies(self._api_client), self.storage_classes_desired()
         self._my_keep().put(data, copies=copies, num_retries=retries, classes=classes)
 
     def _ready_to_save(self) -> tuple[str, Tree | None]:

@@ -14,7 +14,7 @@ programs to branch on (messages are for people and may change).
     ├── ReferenceNotFoundError       FileNotFoundError     nothing has that name, UUID or hash
     ├── AmbiguousReferenceError      ValueError            several things have that name
     ├── MergeConflictError           ValueError            both sides have changed the same paths
-    ├── TransferError                OSError               a local file that cannot be copied from or to
+    ├── TransferError                OSError               a file or a collection that cannot be copied
     ├── ConfigError                  ValueError            settings that lack or contradict each other
     ├── KeepRequestError             OSError               Keep could not do what it was asked to
     │   ├── KeepReadError

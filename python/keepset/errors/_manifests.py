@@ -123,7 +123,7 @@ class MergeConflictError(KeepsetError, ValueError):
 
 
 class TransferError(FileError):
-    """A local file cannot be copied into a collection, or a file of a collection to its place on the disk."""
+    """A local file or a collection cannot be copied to where it is to be."""
 
     code = "cannot-transfer"
     _errno = errno.EINVAL

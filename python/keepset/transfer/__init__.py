@@ -1,7 +1,7 @@
-r"""Local files and directories into collections and back: filters, going on after an interruption, checks, progress.
+r"""Local files into collections and back, and collections from place to place: filters, going on, checks, progress.
 
-`Collection.upload` and `Collection.download`, and the commands `put`, `get` and `diff`, are thin callers of this
-package.
+`Collection.upload` and `Collection.download`, and the commands `put`, `get`, `diff` and `copy`, are thin callers of
+this package.
 
 Example:
     >>> from pathlib import Path
@@ -24,6 +24,7 @@ Example:
 
 from keepset.transfer._checkpoint import Checkpoint
 from keepset.transfer._comparable import comparable
+from keepset.transfer._copying import Copied, CopiedCollection, copy_collections
 from keepset.transfer._download import download
 from keepset.transfer._estimate import MAX_REQUEST_SIZE, ManifestSize, estimate_manifest_size
 from keepset.transfer._upload import upload, upload_stream
@@ -32,10 +33,13 @@ from keepset.transfer._values import Progress, Transferred
 __all__ = [
     "MAX_REQUEST_SIZE",
     "Checkpoint",
+    "Copied",
+    "CopiedCollection",
     "ManifestSize",
     "Progress",
     "Transferred",
     "comparable",
+    "copy_collections",
     "download",
     "estimate_manifest_size",
     "upload",
