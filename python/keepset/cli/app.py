@@ -6,6 +6,7 @@ import typer
 
 from keepset.cli.commands.blocks import blocks
 from keepset.cli.commands.collections import SUBCOMMANDS
+from keepset.cli.commands.copy import copy
 from keepset.cli.commands.diff import diff
 from keepset.cli.commands.du import du
 from keepset.cli.commands.edit import cp, mkdir, mv, rm
@@ -58,7 +59,7 @@ def keepset(version: VersionOption = False, store: StoreOption = None) -> None:
 
 
 _PANELS: dict[str, list[Callable[..., None]]] = {
-    "Store and fetch": [put, get, cat],
+    "Store and fetch": [put, get, cat, copy],
     "Change a collection": [cp, mv, rm, mkdir, merge],
     "Look": [ls, tree, find, du, stat, blocks, pdh, history],
     "Check and compare": [validate, diff, plan],
