@@ -222,6 +222,51 @@ def test_a_portable_data_hash_and_a_project(stores: tuple[Place, Place]) -> None
     assert statuses(copy_collections([pdh], source, target, name="mine").collections) == ["copied"]
 
 
+def test_collections_without_contents_or_name(places: tuple[Place, Place]) -> None:
+    source, target = places
+    create = source.collections().create
+    empty = [create(body={"name": name}).execute()["uuid"] for name in ("one", "two")]
+    nameless = create(body={"properties": {"a": "b"}}).execute()["uuid"]
+    first = copy_collections([*empty, nameless], source, target)
+    assert (statuses(first.collections), first.sent) == (["copied"] * 3, 0)
+    assert target.records()[first.collections[2].name]["properties"] == {"a": "b"}
+    assert statuses(copy_collections([*empty, nameless], source, target).collections) == ["unchanged"] * 3
+
+
+class _Hinting(Place):
+    """A catalog that puts hints behind locators of three bytes: in each reply the next one, and the last again."""
+
+    def __init__(self, api_client: Any, *hints: str) -> None:
+        super().__init__(api_client)
+        self._hints = list(hints)
+
+    def collections(self) -> Any:
+        return self
+
+    def get(self, uuid: str) -> Any:
+        record = super().__getattr__("collections")().get(uuid=uuid).execute()
+        hint = self._hints.pop(0) if len(self._hints) > 1 else self._hints[0]
+        record["manifest_text"] = record["manifest_text"].replace("+3 ", f"+3{hint} ")
+        return type("Request", (), {"execute": lambda _, num_retries: record})()
+
+
+def test_n13_signatures_of_the_source_are_renewed(stores: tuple[Place, Place]) -> None:
+    source, target = stores
+    uuid = make(source, "reads", {"a": b"aaa", "b": b"bbb"})
+    hinting = _Hinting(source, f"{SIGNATURE}00000001", f"{SIGNATURE}7fffffff")
+    (copied,) = copy_collections([uuid], hinting, target).collections
+    assert copied.error is None
+    assert [gotten[-8:] for gotten in hinting.keep.gets] == ["7fffffff"] * 2
+
+
+def test_odd_hints_concern_their_collection_alone(stores: tuple[Place, Place]) -> None:
+    source, target = stores
+    odd, good = make(source, "odd", {"a": b"aaa"}), make(source, "good", {"b": b"four"})
+    first, second = copy_collections([odd, good], _Hinting(source, "+Afoo"), target).collections
+    assert (first.status, second.status) == ("failed", "copied")
+    assert locator(b"aaa") in str(first.error)
+
+
 def test_storage_classes_on_request(stores: tuple[Place, Place]) -> None:
     source, target = stores
     first = make(source, "one", {"a": b"a"}, storage_classes_desired=["archive"])

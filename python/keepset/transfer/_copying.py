@@ -96,7 +96,7 @@ def copy_collections(
 
     Raises:
         ArgumentError: `jobs` is less than 1, or there is one name for several collections.
-        ApiError: The target does not know whose token it is given.
+        ApiError: The target does not know whose token it is given; or the source, asked for the sake of `progress`.
 
     Example:
         >>> from tempfile import TemporaryDirectory

@@ -13,7 +13,7 @@ __all__ = ["Item", "SourceRecords", "TargetRecords"]
 _RETRIES = 10
 _BATCH = 100
 _SAME = 100
-"""How many collections with the same contents are looked at: one of them is the same collection."""
+"""Of collections without a name, so many are looked at for one with the same contents."""
 
 
 class Item:
@@ -135,20 +135,20 @@ class TargetRecords:
         Raises:
             ArgumentError: It has another one of this name.
         """
-        same = self._list([["portable_data_hash", "=", item.portable_data_hash]])
-        for record in same:
-            if record["owner_uuid"] == self._owner and (record["name"] or "") == item.name:
+        own, contents = ["owner_uuid", "=", self._owner], ["portable_data_hash", "=", item.portable_data_hash]
+        for record in self._list([own, ["name", "=", item.name] if item.name else contents]):
+            if record["portable_data_hash"] != item.portable_data_hash:
+                raise errors.ArgumentError(
+                    f"the target has another collection {item.name!r} already, {record['uuid']}: rename one of them"
+                )
+            if (record["name"] or "") == item.name:
                 item.uuid, item.is_unchanged = record["uuid"], True
                 return
-        if item.name and (taken := self._list([["owner_uuid", "=", self._owner], ["name", "=", item.name]])):
-            raise errors.ArgumentError(
-                f"the target has another collection {item.name!r} already, {taken[0]['uuid']}: rename one of them"
-            )
-        if same:
+        if same := self._list([contents]):
             item.known = self._signed(same[0]["uuid"], item.portable_data_hash)
 
     def _list(self, filters: list[list[str]]) -> list[dict[str, Any]]:
-        fields = ["uuid", "name", "owner_uuid"]
+        fields = ["uuid", "name", "portable_data_hash"]
         request = self._api.collections().list(filters=filters, select=fields, limit=_SAME, count="none")
         items: list[dict[str, Any]] = request.execute(num_retries=_RETRIES)["items"]
         return items

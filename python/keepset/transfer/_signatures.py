@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from keepset.errors import ArgumentError
 from keepset.locator import KeepLocator
 from keepset.manifest import Manifest
 
@@ -45,7 +46,10 @@ def expires_within(locator: str, seconds: float) -> bool:
         seconds: How long it has to be good.
     """
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-    return KeepLocator(locator).permission_expired(moment)
+    try:
+        return KeepLocator(locator).permission_expired(moment)
+    except ArgumentError:  # manifests are loaded that have odd hints
+        return False
 
 
 def with_signatures(manifest: Manifest, signed: Mapping[str, str]) -> str:
