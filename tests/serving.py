@@ -52,10 +52,13 @@ class Server:
     Args:
         store: The folder of its store.
         tls: Whether it speaks TLS, as the official client needs it.
+        port: Where it listens; 0 for a port that is free.
+        options: Other options of the command.
     """
 
-    def __init__(self, store: Path, *, tls: bool = False, port: int = 0) -> None:
+    def __init__(self, store: Path, *options: str, tls: bool = False, port: int = 0) -> None:
         self.store = store
+        self.options = options
         self.tls = tls
         self.token = run_command(store, "--new-token")
         self.reading_token = run_command(store, "--new-token", "--read-only")
@@ -68,7 +71,7 @@ class Server:
         command = [sys.executable, "-c", _START, "serve", "--store", str(self.store), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *(["--self-signed"] if self.tls else [])],
+                [*command, *self.options, *(["--self-signed"] if self.tls else [])],
                 env=environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,9 +1,13 @@
 """Signatures: the vectors of Arvados, and what each wrong one is called."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from keepset.serve.signatures import LIFETIME, Signer, Verdict
 from samples import A, E
+from serving import Server
 
 TOKEN = "v2/zzzzz-gj3su-000000000000000/secret"
 FOO = "acbd18db4cc2f85cedef654fccc4a4d8"
@@ -56,3 +60,16 @@ def test_a_text_is_signed_at_its_locators_only(signer: Signer) -> None:
 def test_the_empty_block_needs_no_signature_in_a_manifest(signer: Signer) -> None:
     assert signer.refused([E], TOKEN, 0) == []
     assert signer.refused([A, signer.sign(A, TOKEN, 5)], TOKEN, 5) == [A]
+
+
+def test_for_how_long_signatures_are_valid_is_a_setting(tmp_path: Path) -> None:
+    server = Server(tmp_path / "store", "--signature-ttl", "3661")
+    try:
+        before = time.time()
+        expiry = int(server.put(b"foo").rpartition("@")[2], 16)
+        assert before + 3660 <= expiry <= time.time() + 3661
+        assert server.request("GET", "/discovery/v1/apis/arvados/v1/rest").json["blobSignatureTtl"] == 3661
+        collections = server.api("GET", "config")["Collections"]
+        assert (collections["BlobSigningTTL"], collections["DefaultTrashLifetime"]) == ("1h1m1s", "336h0m0s")
+    finally:
+        server.close()

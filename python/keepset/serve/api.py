@@ -32,10 +32,11 @@ _LARGEST_PUBLIC = 1 << 16
 
 _log = logging.getLogger("keepset.serve")
 
-_PUBLIC: dict[str, Callable[[str], Record]] = {
+# What anybody may see, made of the URL of the server and the lifetime of signatures.
+_PUBLIC: dict[str, Callable[[str, int], Record]] = {
     "config": discovery.configuration,
-    "keep_services": discovery.keep_services,
-    "keep_services/accessible": discovery.keep_services,
+    "keep_services": lambda root, _: discovery.keep_services(root),
+    "keep_services/accessible": lambda root, _: discovery.keep_services(root),
 }
 _WITHOUT_UUID = {"GET": Collections.search, "POST": Collections.create}
 _WITH_UUID = {
@@ -87,7 +88,7 @@ class Api:
         call = read_call(request, body)
         is_reading = call.method in {"GET", "HEAD"}
         if is_reading and path in _PUBLIC:
-            return json_reply(_PUBLIC[path](root_of(request)))
+            return json_reply(_PUBLIC[path](root_of(request), self._service.signer.lifetime))
         if caller is None or not (is_reading or caller.may_write):
             raise Refusal(403, "Forbidden: this takes a token that allows writing")
         if is_reading and path == "users/current":

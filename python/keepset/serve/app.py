@@ -34,9 +34,14 @@ def build(service: Service, write_log: Callable[[str], object]) -> "ASGIApp":
         write_log: Takes the lines of the access log.
     """
     pages = Pages(service)
+
+    async def discovery(request: Request) -> Response:
+        document = discovery_document(root_of(request), service.signer.lifetime)
+        return json_reply(document, headers={"Cache-Control": "max-age=86400, public"})
+
     routes = [
         Route("/_health/ping", _ping),
-        Route("/discovery/v1/apis/arvados/v1/rest", _discovery),
+        Route("/discovery/v1/apis/arvados/v1/rest", discovery),
         Mount(PREFIX, Api(service)),
         Route("/style.css", pages.style),
         Route("/login", pages.show_login, methods=["GET"]),
@@ -61,10 +66,6 @@ def build(service: Service, write_log: Callable[[str], object]) -> "ASGIApp":
 
 async def _ping(request: Request) -> Response:
     return json_reply({"health": "OK"})
-
-
-async def _discovery(request: Request) -> Response:
-    return json_reply(discovery_document(root_of(request)), headers={"Cache-Control": "max-age=86400, public"})
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:

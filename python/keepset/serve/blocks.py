@@ -20,7 +20,7 @@ from keepset.serve.bodies import declared_length, read_body
 from keepset.serve.discovery import STORAGE_CLASS
 from keepset.serve.replies import CORS, Data, Refusal, text
 from keepset.serve.service import Caller, Service
-from keepset.serve.signatures import LIFETIME, Verdict
+from keepset.serve.signatures import Verdict
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -149,7 +149,8 @@ class Keep:
         async with self._service.budget.hold(length):
             body = await read_body(request, KEEP_BLOCK_SIZE)
             locator = await run_in_threadpool(self._store, memoryview(body), digest)
-        signed = self._service.signer.sign(locator, caller.token, int(time.time()) + LIFETIME)
+        signer = self._service.signer
+        signed = signer.sign(locator, caller.token, int(time.time()) + signer.lifetime)
         copies = _copies(request)
         headers = {
             **CORS,

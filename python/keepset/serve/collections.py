@@ -12,7 +12,7 @@ from keepset.errors import ConflictError, ManifestError
 from keepset.serve.calls import Call
 from keepset.serve.replacing import CURRENT, GIVEN, Replacement, read_replacements, replace_files, replace_segments
 from keepset.serve.replies import Refusal
-from keepset.serve.signatures import LIFETIME, Signer
+from keepset.serve.signatures import Signer
 
 __all__ = ["Collections"]
 
@@ -202,7 +202,7 @@ class Collections(NamedTuple):
     def _signed(self, record: Record, call: Call) -> Record:
         """Sign the text of a record for the caller, and leave out what was only needed for that."""
         if record.get(_TEXT) and not record["is_trashed"]:
-            expiry = time.time() + LIFETIME
+            expiry = time.time() + self.signer.lifetime
             if record["trash_at"]:
                 expiry = min(expiry, datetime.fromisoformat(record["trash_at"][:26] + "+00:00").timestamp())
             record[_TEXT] = self.signer.sign_text(record[_TEXT], self.token, int(expiry))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from keepset.catalog.changes import TRASH_LIFETIME
 from keepset.catalog.fields import FIELDS, LOCAL_USER, SHOWN, Kind, Record
 from keepset.catalog.local import IDLE_SECONDS
 from keepset.catalog.queries import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -25,7 +26,6 @@ STORAGE_CLASS = "default"
 _REVISION = "20250402"
 _EPOCH = "1970-01-01T00:00:00.000000000Z"
 _KEEP_SERVICE = f"{CLUSTER}-bi6l4-000000000000000"
-_LIFETIME_TEXT = f"{LIFETIME // 3600}h0m0s"
 
 _JSON_TYPES = {
     Kind.TEXT: {"type": "string"},
@@ -160,11 +160,12 @@ def _schemas() -> dict[str, Any]:
     return schemas
 
 
-def discovery_document(root: str) -> Record:
+def discovery_document(root: str, lifetime: int = LIFETIME) -> Record:
     """Return the discovery document.
 
     Args:
         root: The URL of the server, with a slash at the end, as the client sees it.
+        lifetime: For how long signatures are valid, in seconds.
     """
     services = {
         "accessible": _method("keep_services", "accessible", "GET", "keep_services/accessible", {}, "KeepServiceList"),
@@ -190,8 +191,8 @@ def discovery_document(root: str) -> Record:
         "servicePath": "arvados/v1/",
         "batchPath": "batch",
         "uuidPrefix": CLUSTER,
-        "defaultTrashLifetime": LIFETIME,
-        "blobSignatureTtl": LIFETIME,
+        "defaultTrashLifetime": int(TRASH_LIFETIME),
+        "blobSignatureTtl": lifetime,
         "maxRequestSize": LARGEST_REQUEST,
         "maxItemsPerResponse": LARGEST_LIMIT,
         "keepWebServiceUrl": root,
@@ -214,11 +215,17 @@ def discovery_document(root: str) -> Record:
     }
 
 
-def configuration(root: str) -> Record:
+def _duration(seconds: int) -> str:
+    """Write a duration as Go does."""
+    return f"{seconds // 3600}h{seconds // 60 % 60}m{seconds % 60}s"
+
+
+def configuration(root: str, lifetime: int = LIFETIME) -> Record:
     """Return the public part of the configuration of this cluster.
 
     Args:
         root: As for `discovery_document`.
+        lifetime: As for `discovery_document`.
     """
     services = ("Controller", "Keepproxy", "WebDAV", "WebDAVDownload", "Workbench2")
     return {
@@ -230,10 +237,10 @@ def configuration(root: str) -> Record:
         },
         "Collections": {
             "BlobSigning": True,
-            "BlobSigningTTL": _LIFETIME_TEXT,
+            "BlobSigningTTL": _duration(lifetime),
             "CollectionVersioning": True,
             "DefaultReplication": 1,
-            "DefaultTrashLifetime": _LIFETIME_TEXT,
+            "DefaultTrashLifetime": _duration(int(TRASH_LIFETIME)),
             "ForwardSlashNameSubstitution": "",
             "PreserveVersionIfIdle": f"{IDLE_SECONDS:.0f}s",
             "TrustAllContent": False,

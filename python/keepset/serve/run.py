@@ -18,7 +18,7 @@ from keepset.serve.app import build
 from keepset.serve.bodies import Budget
 from keepset.serve.log import JsonFormatter
 from keepset.serve.service import Service
-from keepset.serve.signatures import Signer
+from keepset.serve.signatures import LIFETIME, Signer
 from keepset.serve.tls import self_signed
 from keepset.session import Store
 
@@ -43,6 +43,7 @@ class Listening:
         key: The file with its key.
         self_signed: Whether to make a certificate.
         insecure: Whether others may reach the server without TLS.
+        signature_lifetime: For how long the signatures of blocks are valid, in seconds.
     """
 
     host: str
@@ -51,6 +52,7 @@ class Listening:
     key: Path | None = None
     self_signed: bool = False
     insecure: bool = False
+    signature_lifetime: int = LIFETIME
 
     def check(self) -> None:
         """Refuse what would let tokens be read on their way.
@@ -93,7 +95,7 @@ def serve(store: Store, access: Access, listening: Listening, ready: Callable[[s
     if listening.self_signed:
         certificate, key = self_signed(store.path, listening.host)
     _log_as_json()
-    service = Service(store, access, Signer(access.signing_key), Budget(_MEMORY))
+    service = Service(store, access, Signer(access.signing_key, listening.signature_lifetime), Budget(_MEMORY))
     config = uvicorn.Config(
         build(service, _write_line),
         log_config=None,

@@ -14,7 +14,7 @@ from keepset.config import EMPTY_BLOCK_LOCATOR
 __all__ = ["LIFETIME", "Signer", "Verdict"]
 
 LIFETIME = 1_209_600
-"""For how long a signature is valid, in seconds: `Collections.BlobSigningTTL`, two weeks."""
+"""For how long a signature is valid unless told, in seconds: `Collections.BlobSigningTTL`, two weeks."""
 
 _SIGNED = re.compile(
     r"([0-9a-f]{32})(?:\+[0-9]+)?(?:\+[B-Z][A-Za-z0-9@_-]*)*"
@@ -38,6 +38,10 @@ class Signer:
 
     Args:
         key: The secret of this server: `Collections.BlobSigningKey`.
+        lifetime: For how long signatures are valid, in seconds.
+
+    Attributes:
+        lifetime: As given.
 
     Example:
         >>> signer = Signer(b"example-signing-key")
@@ -45,8 +49,9 @@ class Signer:
         'acbd18db4cc2f85cedef654fccc4a4d8+3+A6e9ff3c61bb1d140f41620f71f590062d996c42c@6553f100'
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, lifetime: int = LIFETIME) -> None:
         self._key = key
+        self.lifetime = lifetime
 
     def sign(self, locator: str, token: str, expiry: int) -> str:
         """Return a locator with a signature.
@@ -101,5 +106,5 @@ class Signer:
         ]
 
     def _hint(self, digest: str, token: str, expiry: str) -> str:
-        message = f"{digest}@{token}@{expiry}@{LIFETIME:x}"
+        message = f"{digest}@{token}@{expiry}@{self.lifetime:x}"
         return f"+A{hmac.digest(self._key, message.encode('utf-8', 'surrogateescape'), 'sha1').hex()}@{expiry}"

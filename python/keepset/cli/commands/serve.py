@@ -44,6 +44,10 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let others reach the server without TLS.", rich_help_panel=_TLS)
     ] = False,
+    signature_ttl: Annotated[
+        int,
+        typer.Option("--signature-ttl", min=1, metavar="SECONDS", help="For how long signatures of blocks are valid."),
+    ] = 1_209_600,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a token, print it, and serve nothing.", rich_help_panel=_TOKENS)
     ] = False,
@@ -83,7 +87,8 @@ def serve(
         else:
             from keepset.serve.run import Listening
 
-            _serve(run, store, access, Listening(host, port, tls_cert, tls_key, self_signed, insecure))
+            listening = Listening(host, port, tls_cert, tls_key, self_signed, insecure, signature_ttl)
+            _serve(run, store, access, listening)
 
 
 def _check_extra() -> None:
