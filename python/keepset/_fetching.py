@@ -8,6 +8,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING
 
 from keepset import errors
+from keepset._signatures import Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,10 +31,12 @@ class Fetcher:
     Args:
         keep: The client that has the blocks.
         threads: How many blocks are fetched ahead at a time; 0 for none.
+        signatures: What knows newer signatures of blocks; None where nobody does.
     """
 
-    def __init__(self, keep: BlockClient, threads: int) -> None:
+    def __init__(self, keep: BlockClient, threads: int, signatures: Signatures | None = None) -> None:
         self._keep = keep
+        self._signatures = signatures or Signatures()
         # Some clients can read a small part of a block that they have, and nothing else of it.
         self._cached_part: Callable[[str, int, int], bytes | None] | None = getattr(keep, "get_part_from_cache", None)
         self.threads = threads
@@ -99,11 +102,21 @@ class Fetcher:
 
     def _fetch(self, locator: str, num_retries: int | None) -> Data:
         started = time.monotonic()
-        block = self._keep.get(locator, num_retries=num_retries)
+        block = self._get(locator, num_retries)
         self.is_worth_it = self.threads > 0 and time.monotonic() - started >= _WORTH_A_THREAD
         if block is None:
             raise errors.KeepReadError(f"the Keep client gave no data for block {locator}")
         return block
+
+    def _get(self, locator: str, num_retries: int | None) -> Data | None:
+        current = self._signatures.current(locator)
+        try:
+            return self._keep.get(current, num_retries=num_retries)
+        except Exception as error:  # another library's client has errors of its own
+            renewed = self._signatures.after_refusal(current, error)
+            if renewed is None:
+                raise
+        return self._keep.get(renewed, num_retries=num_retries)
 
     def prefetch(self, locators: Iterable[str], reading: str = "", num_retries: int | None = None) -> None:
         """Start to fetch blocks that will be asked for soon, as far as there is room for them.

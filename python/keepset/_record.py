@@ -11,6 +11,7 @@ from keepset._ahead import ReadAhead
 from keepset._core import Tree, relocate
 from keepset._node import ROOT
 from keepset._remote import remote_locators, with_locators
+from keepset._signatures import Signatures
 from keepset.blocks import BlockManager
 from keepset.manifest import Manifest, escape
 
@@ -55,6 +56,9 @@ class Record:
         def committed(self) -> bool: ...
         def writable(self) -> bool: ...
         def _share(self, node: int) -> None: ...
+        def _sign_again(self) -> Iterable[Manifest]: ...
+        def _signature_lifetime(self) -> int: ...
+        def _take_signatures(self) -> None: ...
 
     _tree: Tree
     _read_ahead: ReadAhead | None = None
@@ -89,6 +93,7 @@ class Record:
                 self.num_retries,
                 self.storage_classes_desired,
                 self.get_threads,
+                Signatures(self._sign_again, self._signature_lifetime),
             )
         return manager
 
@@ -214,6 +219,7 @@ class Record:
         Returns:
             A snapshot of the tree, all of whose bytes are stored.
         """
+        self._take_signatures()
         with self._lock:
             if not self._tree.pending_cells():
                 return self._tree.clone()

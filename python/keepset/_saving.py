@@ -197,8 +197,12 @@ class SavedRecord(PatchedRecord):
     def _ready_to_save(self) -> tuple[str, Tree | None]:
         """Store what is in memory, and return the text to save and the tree that it is of; None if unchanged."""
         tree = self._stored()
-        text = self._manifest_of(tree, ROOT).text
-        return text, None if tree.is_committed(ROOT) else tree
+        manifest = self._manifest_of(tree, ROOT)
+        expiry = manifest.signature_expiry
+        if expiry is not None and self._my_block_manager().signatures.renew_if_due(expiry.timestamp()):
+            tree = self._stored()
+            manifest = self._manifest_of(tree, ROOT)
+        return manifest.text, None if tree.is_committed(ROOT) else tree
 
     def _send(self, request: Any, *, merge: bool, retries: int) -> dict[str, Any]:
         condition: dict[str, str] = {}

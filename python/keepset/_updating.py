@@ -10,7 +10,7 @@ from keepset._foreign import ours
 from keepset._merging import stamp
 from keepset._node import ROOT
 from keepset._notify import Event, deliver
-from keepset._record import Record
+from keepset._renewing import RenewedRecord
 from keepset.locking import check_writable
 from keepset.manifest import Manifest
 
@@ -29,7 +29,7 @@ _OF_CONTENT = ("etag", "manifest_text", "modified_at", "portable_data_hash", "ve
 """The fields of a record that say which content it is."""
 
 
-class UpdatedRecord(Record):
+class UpdatedRecord(RenewedRecord):
     """What the root of a collection does with what others have saved."""
 
     if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
 from keepset._core import prefer_large_pages
 from keepset._fetching import Fetcher
+from keepset._signatures import Signatures
 from keepset._uploads import Uploads
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class BlockManager:
         num_retries: How often an upload is tried again; None for the client's own number.
         storage_classes_func: What says in which storage classes blocks are stored; None for the default ones.
         get_threads: How many blocks are fetched ahead of sequential readers; None for two, 0 for none.
+        signatures: What knows newer signatures of blocks; None where nobody does.
+
+    Attributes:
+        signatures: As given, or what knows none.
     """
 
     DEFAULT_PUT_THREADS = 2
@@ -64,6 +69,7 @@ class BlockManager:
         num_retries: int | None = None,
         storage_classes_func: Callable[[], Sequence[str]] | None = None,
         get_threads: int | None = None,
+        signatures: Signatures | None = None,
     ) -> None:
         self._keep = keep
         # Other clients, as 3.2.1's, are given a copy: they take nothing but `bytes`.
@@ -77,7 +83,8 @@ class BlockManager:
         self._packer = Packer()
         self.uploads = Uploads(self.put_threads, self.lock, self._packer)
         self.get_threads = self.DEFAULT_GET_THREADS if get_threads is None else get_threads
-        self._fetcher = Fetcher(keep, self.get_threads)
+        self.signatures = signatures or Signatures()
+        self._fetcher = Fetcher(keep, self.get_threads, self.signatures)
         self._padding: str | None = None
         self._process = os.getpid()
         _managers.add(self)
@@ -403,7 +410,7 @@ class BlockManager:
         Args:
             threads: How many blocks are fetched ahead at a time; 0 for none.
         """
-        return Fetcher(self._keep, threads)
+        return Fetcher(self._keep, threads, self.signatures)
 
     def __del__(self) -> None:
         """Warn of bytes that are lost."""
@@ -421,6 +428,7 @@ def _start_anew() -> None:
         manager.lock = threading.Lock()
         manager.uploads.after_fork(manager.lock)
         manager._fetcher.after_fork()
+        manager.signatures.after_fork()
         for buffer in manager._buffers.values():
             buffer.future = None
 
