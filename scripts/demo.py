@@ -13,7 +13,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TypeVar
@@ -169,6 +170,21 @@ def tree_chapters(quick: bool) -> list[Chapter]:
     ]
 
 
+SERVED = Chapter(
+    "Share",
+    "The same store over HTTP, as a cluster: the commands find it by its address and a token, as they do an Arvados"
+    " cluster, and so do arv-put, arv-get and a browser.",
+    [
+        Command("keepset ls -lh"),
+        Command("echo 'Sent over HTTP.' | keepset put - --filename note.txt --name sent"),
+        Command("keepset cat sent/note.txt"),
+        Command("keepset get reading fetched"),
+        Command("cat fetched/README"),
+        Command("keepset diff --shortstat sent reading", exit_code=1),
+    ],
+)
+
+
 class Tour:
     """Runs commands in a folder and keeps count of those that go wrong."""
 
@@ -181,8 +197,9 @@ class Tour:
             "PATH": path,
             "KEEPSET_STORE": str(folder / "store"),
             "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
         }
-        for name in ("KEEP_LOCAL_STORE", "ARVADOS_API_HOST", "ARVADOS_API_TOKEN"):
+        for name in ("KEEP_LOCAL_STORE", "ARVADOS_API_HOST", "ARVADOS_API_TOKEN", "ARVADOS_KEEP_SERVICES"):
             self.environment.pop(name, None)
 
     def chapter(self, chapter: Chapter) -> None:
@@ -190,6 +207,35 @@ class Tour:
         self.title(chapter.title, chapter.text)
         for command in chapter.commands:
             self.run(command)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve the store, and have the commands use the server."""
+        cluster = ("ARVADOS_API_HOST", "ARVADOS_API_TOKEN", "ARVADOS_API_HOST_INSECURE")
+        serve = [shutil.which("keepset", path=self.environment["PATH"]) or "keepset", "serve"]
+        token = subprocess.check_output([*serve, "--new-token"], env=self.environment, text=True).strip()
+        options = ["--self-signed", "--port", "0"]
+        with subprocess.Popen(
+            [*serve, *options],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a line for each request
+            text=True,
+        ) as server:
+            assert server.stdout is not None
+            line = server.stdout.readline().strip()
+            shown = f"keepset serve {' '.join(options)} &"
+            self.console.print(Text.assemble(("\n$ ", "bold green"), (shown, "bold")))
+            self.console.print(line, highlight=False)
+            host = line.removeprefix("listening on https://").rstrip("/")
+            self.environment.update(zip(cluster, (host, token, "1"), strict=True))
+            try:
+                yield
+            finally:
+                server.terminate()
+                for name in cluster:
+                    del self.environment[name]
+        self.check(server.returncode == 0, f"the server ended with exit code {server.returncode}")
 
     def title(self, title: str, text: str) -> None:
         """Print what comes now."""
@@ -355,6 +401,8 @@ def main() -> int:
         shutil.copy(ROOT / "tests" / "data" / MANIFEST, folder)
         for chapter in [*CHAPTERS, *tree_chapters(quick=files <= QUICK_FILES)]:
             tour.chapter(chapter)
+        with tour.serving():
+            tour.chapter(SERVED)
         large(tour, files)
     console.print()
     if tour.failures:

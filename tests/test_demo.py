@@ -50,8 +50,10 @@ def test_the_whole_tour() -> None:
         "cp",
         "mv",
         "get",
+        "serve",
     ):
         assert f"\n$ keepset {command} " in result.stdout
+    assert "\nSent over HTTP.\n" in result.stdout
     assert "R human_g1k_v37.dict.gz -> dictionary.gz\n" in result.stdout
     assert "damaged:1:7403: segment-out-of-range: " in result.stdout
     for what in ("load", "normalize", "hash", "diff"):
@@ -71,6 +73,7 @@ def test_a_step_that_fails_is_counted_and_named(demo: ModuleType, tmp_path: Path
 
 def test_a_tour_with_a_failure_exits_with_1(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "CHAPTERS", [demo.Chapter("One", "", [demo.Command("false")])])
+    monkeypatch.setattr(demo, "SERVED", demo.Chapter("Share", "", []))
     monkeypatch.setattr(demo, "large", lambda tour, files: None)
     monkeypatch.setattr(sys, "argv", ["demo.py"])
     assert demo.main() == 1
