@@ -19,6 +19,7 @@ from keepset.catalog.rest import ApiClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from inspect import Signature
     from typing import Self
 
     from keepset.keep import KeepClient
@@ -248,6 +249,13 @@ def api_from_config(
 
 class _CallableModule(ModuleType):
     __call__ = staticmethod(api)
+
+    @property
+    def __signature__(self) -> Signature:
+        """What `inspect` shows; it takes the first argument of a static `__call__` for the module."""
+        import inspect
+
+        return inspect.signature(api)
 
 
 sys.modules[__name__].__class__ = _CallableModule

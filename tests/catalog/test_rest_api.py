@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import threading
@@ -151,3 +152,7 @@ def test_all_threads_have_one_keep(server: ApiServer, monkeypatch: pytest.Monkey
     keep: Any = client.keep
     assert {id(one) for one in found} == {id(keep)}
     assert keep.options == {"api_client": client, "num_retries": 2}
+
+
+def test_the_module_has_the_signature_of_what_it_calls() -> None:
+    assert inspect.signature(keepset.api) == inspect.signature(api)
