@@ -1,7 +1,8 @@
 """One job of a Keep client in a process of its own: `python -m benches.python.keep_job SIDE JOB URL SIZE FOLDER`.
 
-SIDE is `keepset` or `official`, URL that of a Keep service (`tests/keep_server.py`), SIZE in bytes; FOLDER keeps the
-manifest from one job to the next, and the blocks of a cache on the disk. The jobs: `write` a file; `read` it, cold;
+SIDE is `keepset` or `official`, URL that of a Keep service (`tests/keep_server.py` or `keepset serve`), SIZE in bytes;
+FOLDER keeps the manifest from one job to the next, and the blocks of a cache on the disk. `ARVADOS_API_TOKEN` is the
+token. The jobs: `write` a file; `read` it, cold; `files` of 4 KiB are written, SIZE of them in all; `open` reads those;
 `random` reads of 4 KiB of blocks that are in memory; `disk` the same of all blocks of the file, all on the disk;
 `thrash` the same as somebody does who has set nothing, when the file is larger than the cache in memory.
 
@@ -11,6 +12,7 @@ Prints one JSON object: seconds, seconds of this process's CPU, the most residen
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import sys
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 26
 IN_MEMORY = 3 * BLOCK
 PIECE = 1 << 20
+SMALL = 4096
 READS = {"random": 100_000, "disk": 30_000}
 THRASHING_SECONDS = 20.0
 
@@ -46,7 +49,9 @@ class Job:
 
     def collection(self, text: str | None = None, **options: Any) -> Any:
         """Makes a collection on a client with nothing in its cache."""
-        keep = self._client(proxy=self.url, api_token="t", local_store="", **options)
+        keep = self._client(
+            proxy=self.url, api_token=os.environ.get("ARVADOS_API_TOKEN", "t"), local_store="", **options
+        )
         api = SimpleNamespace(_rootDesc={"defaultCollectionReplication": 1}, keep=keep)
         settings = {"ARVADOS_API_HOST": "api.invalid"}
         return self._collection(text, api_client=api, keep_client=keep, replication_desired=1, apiconfig=settings)
@@ -75,6 +80,32 @@ class Job:
                 while piece := file.read(PIECE):
                     count += len(piece)
             return count
+
+        return read
+
+    def files(self) -> Callable[[], int]:
+        """Writing small files, all different."""
+        pieces = [random.Random(number).randbytes(SMALL) for number in range(self.size // SMALL)]
+        collection = self.collection()
+
+        def write() -> int:
+            for number, piece in enumerate(pieces):
+                with collection.open(f"{number // 100:03}/{number % 100:02}", "wb") as file:
+                    file.write(piece)
+            (self.folder / "files").write_text(collection.manifest_text())
+            return len(pieces)
+
+        return write
+
+    def open(self) -> Callable[[], int]:
+        """Reading small files."""
+        collection = self.collection((self.folder / "files").read_text())
+
+        def read() -> int:
+            for number in range(self.size // SMALL):
+                with collection.open(f"{number // 100:03}/{number % 100:02}", "rb") as file:
+                    file.read()
+            return self.size // SMALL
 
         return read
 

@@ -48,6 +48,16 @@ KEEP_OPERATIONS = (
     "reads of 4 KiB, too many for memory",
 )
 
+SERVER_OPERATIONS = (
+    "write to a server",
+    "read from a server, cold",
+    "write files of 4 KiB to a server",
+    "read files of 4 KiB from a server",
+    "reads of 4 KiB of a server's blocks, in memory",
+    "reads of 4 KiB of a server's blocks, on the disk",
+)
+COMMANDS = ("keepset put to a server over arv-put", "keepset get from a server over arv-get")
+
 LARGE = (MANY, MILLION, DEEP, INTERLEAVED, INTERLEAVED_SHUFFLED, ONE, ONE_SHUFFLED)
 
 # ratio: time of the official client (or of what the row names instead) over ours; share: the reverse.
@@ -101,5 +111,10 @@ TARGETS = (
     Target("read from Keep, cold", (), "processor_per_gib", "at most", 2.5),
     Target("reads of 4 KiB, in memory", (), "ratio", "at least", 2),
     Target("reads of 4 KiB, on the disk", (), "ratio", "at least", 2),
-    *(Target(operation, (), "resident_mib", "at most", 450) for operation in KEEP_OPERATIONS),
+    *(Target(operation, (), "resident_mib", "at most", 450) for operation in (*KEEP_OPERATIONS, *SERVER_OPERATIONS)),
+    *(
+        Target(operation, (), "ratio", "at least", least)
+        for operation, least in zip(SERVER_OPERATIONS, (2, 1.5, 20, 5, 2, 2), strict=True)
+    ),
+    *(Target(operation, (), "processor_per_gib", "at most", 2.5) for operation in SERVER_OPERATIONS[:2]),
 )

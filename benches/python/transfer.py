@@ -56,16 +56,16 @@ class Tree(NamedTuple):
     files: int
 
 
-def large(folder: Path, name: str, blocks: int) -> Tree:
+def large(folder: Path, name: str, blocks: int, files: int = LARGE_FILES) -> Tree:
     """Makes a tree of large files, no two blocks of them the same."""
     folder.mkdir()
     base = bytearray(random.Random(0).randbytes(BLOCK))
-    for number in range(LARGE_FILES):
+    for number in range(files):
         with (folder / f"{number}.bin").open("wb") as file:
             for block in range(blocks):
                 base[:8] = (number * blocks + block).to_bytes(8, "big")
                 file.write(base)
-    return Tree(name, folder, LARGE_FILES * blocks * BLOCK, LARGE_FILES)
+    return Tree(name, folder, files * blocks * BLOCK, files)
 
 
 def small(folder: Path, name: str, count: int) -> Tree:
