@@ -3,7 +3,6 @@
 Other than at a keepstore, storing a block takes a token: this server is its own proxy.
 """
 
-import hashlib
 import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,7 @@ from starlette.responses import Response
 from keepset import errors
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep._folder import EMPTY_HASH
-from keepset.serve.bodies import declared_length, read_body
+from keepset.serve.bodies import declared_length, read_block
 from keepset.serve.discovery import STORAGE_CLASS
 from keepset.serve.replies import CORS, Data, Refusal, text
 from keepset.serve.service import Caller, Service
@@ -147,8 +146,8 @@ class Keep:
         length = declared_length(request, KEEP_BLOCK_SIZE)
         classes = _classes(request)
         async with self._service.budget.hold(length):
-            body = await read_body(request, KEEP_BLOCK_SIZE)
-            locator = await run_in_threadpool(self._store, memoryview(body), digest)
+            body, found = await read_block(request, KEEP_BLOCK_SIZE)
+            locator = await run_in_threadpool(self._store, body, found, digest)
         signer = self._service.signer
         signed = signer.sign(locator, caller.token, int(time.time()) + signer.lifetime)
         copies = _copies(request)
@@ -161,8 +160,7 @@ class Keep:
         reply = text(signed, 200, headers)
         await reply(request.scope, request.receive, send)
 
-    def _store(self, body: memoryview, expected: str | None) -> str:
-        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    def _store(self, body: memoryview, digest: str, expected: str | None) -> str:
         if expected not in (None, digest):
             raise Refusal(400, f"content hash {digest} did not match specified locator {expected}")
         if body.nbytes:

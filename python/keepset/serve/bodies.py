@@ -1,15 +1,20 @@
 """What comes in: bodies of bounded size, and a bound on what all requests together hold in memory."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from keepset._core import prefer_large_pages
 from keepset.serve.replies import IDLE_SECONDS, Refusal
 
-__all__ = ["Budget", "declared_length", "read_body"]
+__all__ = ["Budget", "declared_length", "read_block", "read_body"]
+
+_HASHED_AT_A_TIME = 1 << 22
 
 _LENGTH = re.compile("[0-9]{1,18}")
 
@@ -92,6 +97,48 @@ async def read_body(request: Request, limit: int) -> bytearray:
     """
     declared_length(request, limit)
     body = bytearray()
+    async for piece in _pieces(request):
+        body += piece
+        if len(body) > limit:
+            raise Refusal(413, f"the body is larger than {limit} bytes")
+    return body
+
+
+async def read_block(request: Request, limit: int) -> tuple[memoryview, str]:
+    """Read a body and compute its MD5, which a thread does while it comes.
+
+    Args:
+        request: The request.
+        limit: How long it may be.
+
+    Returns:
+        The body, and its MD5 in hexadecimal digits.
+
+    Raises:
+        Refusal: It is too long (413), or stops coming (408).
+        ClientDisconnect: The client has gone away.
+    """
+    room = bytearray(declared_length(request, limit))
+    prefer_large_pages(room)
+    view, digest = memoryview(room), hashlib.md5(usedforsecurity=False)
+    size = hashed = 0
+    hashing: asyncio.Future[None] | None = None
+    async for piece in _pieces(request):
+        end = size + len(piece)
+        if end > len(view):
+            raise Refusal(413, f"the body is larger than {len(view)} bytes")
+        view[size:end] = piece
+        size = end
+        if size - hashed >= _HASHED_AT_A_TIME and (hashing is None or hashing.done()):
+            hashing = asyncio.ensure_future(run_in_threadpool(digest.update, view[hashed:size]))
+            hashed = size
+    if hashing is not None:
+        await hashing
+    await run_in_threadpool(digest.update, view[hashed:size])
+    return view[:size], digest.hexdigest()
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
     pieces = aiter(request.stream())
     while True:
         try:
@@ -100,7 +147,5 @@ async def read_body(request: Request, limit: int) -> bytearray:
         except TimeoutError:
             raise Refusal(408, f"nothing has come for {IDLE_SECONDS:.0f} s") from None
         if piece is None:
-            return body
-        body += piece
-        if len(body) > limit:
-            raise Refusal(413, f"the body is larger than {limit} bytes")
+            return
+        yield piece
