@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import inspect
@@ -71,25 +72,27 @@ class SavedRecord(PatchedRecord):
         if preserve_version:
             body["preserve_version"] = True
         retries = self.num_retries if num_retries is None else num_retries
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._save(body, merge=merge, retries=retries)
-                break
-            except errors.ConflictError:
-                if not merge or attempt == _ATTEMPTS - 1:
-                    raise
-                self.update(num_retries=retries)
+        if not self.committed():
+            self._refuse_other_cluster()
+            self._bring_home()
+            self._stored()  # before the turn, so that nobody has to wait for that
+        with getattr(self._my_api(), "turn", contextlib.nullcontext)():
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self._save(body, merge=merge, retries=retries)
+                    break
+                except errors.ConflictError:
+                    if not merge or attempt == _ATTEMPTS - 1:
+                        raise
+                    self.update(num_retries=retries)
         if storage_classes is not None:
             self._storage_classes = storage_classes
         return self._text_of(ROOT, ".", strip=False)
 
     def _save(self, fields: dict[str, Any], *, merge: bool, retries: int) -> None:
         """Save once, unless that would overwrite what somebody else has saved."""
-        if not self.committed():
-            self._refuse_other_cluster()
-            self._bring_home()
-            if merge and not self._is_conditional():
-                self.update(num_retries=retries)
+        if merge and not (self.committed() or self._is_conditional()):
+            self.update(num_retries=retries)
         text, snapshot = self._ready_to_save()
         body = dict(fields)
         if snapshot is not None and self._storage_classes:

@@ -20,6 +20,7 @@ from keepset import config, errors
 from keepset.keep.local import SAFETY_AGE, Collected, LocalKeep, Progress
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -80,6 +81,12 @@ class Store:
     def collections(self) -> "LocalCollections":
         """Return the resource `collections`, as the Arvados API client's method of that name does."""
         return self.catalog.collections()
+
+    def turn(self) -> "AbstractContextManager[None]":
+        """Return what lets one save after the other, in a `with` statement; nothing is lost without it."""
+        from keepset.catalog.turns import turn
+
+        return turn(self.path)
 
     def verify(self, progress: Progress | None = None) -> Iterator[StoreProblem]:
         """Check everything: the catalog, every block against its hash, and that every block that is named is there.
