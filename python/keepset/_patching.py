@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import errors
 from keepset._node import ROOT
+from keepset._record import description_of
 from keepset._updating import UpdatedRecord
 from keepset.manifest import Manifest
 
@@ -30,7 +31,7 @@ class PatchedRecord(UpdatedRecord):
 
     def _description(self) -> Mapping[str, Any]:
         """Return what the cluster says of its API; nothing, where there is no cluster."""
-        return getattr(self._my_api(), "_rootDesc", None) or {}
+        return description_of(self._my_api())
 
     def _is_patchable(self) -> bool:
         """Return whether the catalog takes `replace_files`."""
@@ -66,7 +67,7 @@ class PatchedRecord(UpdatedRecord):
         return True
 
     def _refuse_if_outdated(self, error: Exception, retries: int) -> None:
-        record = self._my_api().collections().get(uuid=self._manifest_locator).execute(num_retries=retries)
+        record = self._fetch_record(self._uuid(), retries)
         known = self._api_response or {}
         if any(record.get(mark) != known.get(mark) for mark in _MARKS):
             raise errors.ConflictError.of(409, f"the record has changed, and so this was refused: {error}") from error

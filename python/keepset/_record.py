@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from keepset.locking import Lock
 
-__all__ = ["DEFAULT_COPIES", "Record", "default_copies"]
+__all__ = ["DEFAULT_COPIES", "Record", "default_copies", "description_of"]
 
 _UUID = re.compile(r"[a-z0-9]{5}-4zz18-[a-z0-9]{15}")
 _LOCATOR = re.compile(r"[0-9a-f]{32}\+[0-9]+(\+[A-Z][A-Za-z0-9@_-]*)*")
@@ -30,8 +30,12 @@ DEFAULT_COPIES = 2
 
 def default_copies(api_client: Any) -> int:
     """Return on how many services blocks are stored if nobody says: the cluster's number, where there is one."""
-    description = getattr(api_client, "_rootDesc", None) or {}
-    return int(description.get("defaultCollectionReplication") or DEFAULT_COPIES)
+    return int(description_of(api_client).get("defaultCollectionReplication") or DEFAULT_COPIES)
+
+
+def description_of(api_client: Any) -> Mapping[str, Any]:
+    """Return what a cluster says of its API; nothing, where there is no cluster."""
+    return getattr(api_client, "_rootDesc", None) or {}
 
 
 class Record:
@@ -179,11 +183,15 @@ class Record:
             text = bytes(self._my_keep().get(locator, num_retries=self.num_retries))
             self._set_manifest(Manifest.parse(text))
             return
-        self._remember(self._my_api().collections().get(uuid=locator).execute(num_retries=self.num_retries))
+        self._remember(self._fetch_record(locator, self.num_retries))
         record = self._api_response or {}
         if self.replication_desired is None:
             self.replication_desired = record.get("replication_desired")
         self._set_manifest(Manifest.parse(record["manifest_text"]))
+
+    def _fetch_record(self, locator: str, num_retries: int) -> dict[str, Any]:
+        record: dict[str, Any] = self._my_api().collections().get(uuid=locator).execute(num_retries=num_retries)
+        return record
 
     def _remember(self, response: Mapping[str, Any]) -> None:
         self._api_response = dict(response)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keepset._core import Tree, merge_changes
 from keepset._node import ROOT
-from keepset._record import Record
+from keepset._record import Record, description_of
 from keepset._signatures import LIFETIME
 from keepset.manifest import Manifest
 
@@ -27,22 +27,17 @@ class RenewedRecord(Record):
 
     def _signature_lifetime(self) -> int:
         """Return for how many seconds a new signature is valid."""
-        description = getattr(self._api_client, "_rootDesc", None) or {}
-        return int(description.get("blobSignatureTtl") or LIFETIME)
+        return int(description_of(self._api_client).get("blobSignatureTtl") or LIFETIME)
 
     def _sign_again(self) -> Iterator[Manifest]:
         """Fetch the record; and if others have saved other content, what it was when this collection was loaded."""
         if self._manifest_locator is None:
             return
         loaded = (self._api_response or {}).get("portable_data_hash")
-        record = self._fetch_record(self._manifest_locator)
+        record = self._fetch_record(self._manifest_locator, self.num_retries)
         yield Manifest.parse(record["manifest_text"])
         if loaded not in (None, record["portable_data_hash"]):
-            yield Manifest.parse(self._fetch_record(loaded)["manifest_text"])
-
-    def _fetch_record(self, locator: str) -> dict[str, Any]:
-        record: dict[str, Any] = self._my_api().collections().get(uuid=locator).execute(num_retries=self.num_retries)
-        return record
+            yield Manifest.parse(self._fetch_record(loaded, self.num_retries)["manifest_text"])
 
     def _take_signatures(self) -> None:
         """Have the tree and its text show the signatures that were asked for while blocks were fetched."""

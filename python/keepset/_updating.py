@@ -66,7 +66,7 @@ class UpdatedRecord(RenewedRecord):
                 "the collection is tied to no record, so there must be another one to update from"
             )
         retries = self.num_retries if num_retries is None else num_retries
-        record = self._my_api().collections().get(uuid=self._manifest_locator).execute(num_retries=retries)
+        record = self._fetch_record(self._manifest_locator, retries)
         if not self._is_outdated(record):
             self._merge(Manifest.parse(record["manifest_text"]), record, on_conflict)
 
