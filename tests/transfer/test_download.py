@@ -171,7 +171,7 @@ class TestBlocksThatCannotBeRead:
         self, collection: Any, store: Store, tmp_path: Path
     ) -> None:
         first = next(locator for locator, _, _ in collection.manifest.read_plan("big"))
-        block = store.keep._file(first[:32])
+        block = store.keep.path_of(first[:32])
         block.write_bytes(bytes(64 * MIB))
         copy = tmp_path / "copy"
         with pytest.raises(errors.KeepReadError, match="1 of 5 files could not be read") as caught:
@@ -185,7 +185,7 @@ class TestBlocksThatCannotBeRead:
         copy.mkdir()
         (copy / "a").write_bytes(b"old")
         locator = next(locator for locator, _, _ in collection.manifest.read_plan("a"))
-        store.keep._file(locator[:32]).unlink()
+        store.keep.path_of(locator[:32]).unlink()
         with pytest.raises(errors.KeepReadError, match="could not be read"):
             collection.download(copy, include="a")
         assert contents(copy) == {"a": b"old"}

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from keepset import errors
@@ -81,40 +81,75 @@ def _unlock_and_close(descriptor: int) -> None:
     os.close(descriptor)
 
 
+class Unfinished:
+    """A file on its way into a folder: it appears under its name whole, and on the disk, or not at all.
+
+    Args:
+        folder: Where it is until then; its name must be on the same file system.
+        name: What may tell a person whose file that is.
+
+    Attributes:
+        descriptor: The open file.
+    """
+
+    def __init__(self, folder: Path, name: str = "") -> None:
+        while True:
+            self._path = folder / f"{TEMPORARY_PREFIX}{name}.{secrets.token_hex(8)}"
+            self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            # Says that its writer lives; until then, `remove_abandoned` may take it for a dead one's.
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            if os.fstat(self.descriptor).st_nlink:
+                break
+            _unlock_and_close(self.descriptor)
+
+    def write(self, data: memoryview) -> None:
+        """Write bytes behind those that are there.
+
+        Args:
+            data: The bytes.
+        """
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    def publish(self, path: Path, *, replace: bool) -> bool:
+        """Give it its name.
+
+        Args:
+            path: The name; the folder must exist.
+            replace: Whether to take the place of a file that has the name already.
+
+        Returns:
+            Whether this call has done it: False when the name is taken, or the file was removed by somebody.
+        """
+        os.fsync(self.descriptor)
+        try:
+            if replace:
+                self._path.replace(path)
+            else:
+                _link(self._path, path)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        sync_folder(path.parent)
+        return True
+
+    def close(self) -> None:
+        """Remove what it was called on its way. If it was not published, it is gone."""
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        _unlock_and_close(self.descriptor)
+
+
 def publish(path: Path, data: memoryview, *, replace: bool) -> bool:
-    """Write a file that appears under its name whole, and on the disk, or not at all.
+    """Write a file whose bytes are all there; see `Unfinished.publish`.
 
     Args:
         path: Its name; the folder must exist.
         data: Its bytes.
         replace: Whether to take the place of a file that has the name already.
-
-    Returns:
-        Whether this call has done it: False when the name is taken, or when a garbage collection took the unfinished
-        file for a dead writer's.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        # Says that its writer lives, see `remove_abandoned`.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        rest = data
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-        try:
-            if replace:
-                temporary.replace(path)
-            else:
-                _link(temporary, path)
-        except (FileExistsError, FileNotFoundError):
-            return False
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        _unlock_and_close(descriptor)
-    sync_folder(path.parent)
-    return True
+    with closing(Unfinished(path.parent, path.name)) as file:
+        file.write(data)
+        return file.publish(path, replace=replace)
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -168,16 +203,37 @@ def remove_abandoned(temporary: Path, before_ns: int) -> int:
 
 def holds(descriptor: int, data: memoryview) -> bool:
     """Tell whether an open file holds exactly these bytes."""
-    if os.fstat(descriptor).st_size != data.nbytes:
-        return False
-    for start in range(0, data.nbytes, _PIECE):
-        # bytes are compared at the speed of memory, memoryviews one element at a time
-        if os.pread(descriptor, _PIECE, start) != bytes(data[start : start + _PIECE]):
+    return os.fstat(descriptor).st_size == data.nbytes and holds_at(descriptor, 0, data)
+
+
+def holds_at(descriptor: int, start: int, data: memoryview) -> bool:
+    """Tell whether an open file holds these bytes from some place on."""
+    held = bytearray()
+    for at in range(0, data.nbytes, _PIECE):
+        piece = data[at : at + _PIECE]
+        if len(held) != piece.nbytes:
+            held = bytearray(piece.nbytes)
+        # A bytearray is compared at the speed of memory, a memoryview one element at a time.
+        if os.preadv(descriptor, [held], start + at) != piece.nbytes or held != piece:
             return False
     return True
 
 
-def md5_of(path: Path) -> str:
+def same(first: int, second: int, size: int) -> bool:
+    """Tell whether two open files begin with the same bytes, so many of them."""
+    if os.path.sameopenfile(first, second):
+        return True
+    places = range(0, size, _PIECE)
+    return all(holds_at(first, at, memoryview(piece)) for at, piece in zip(places, pieces(second, size), strict=True))
+
+
+def pieces(descriptor: int, size: int) -> Iterator[bytes]:
+    """Yield the first bytes of an open file, a piece at a time."""
+    for start in range(0, size, _PIECE):
+        yield os.pread(descriptor, min(_PIECE, size - start), start)
+
+
+def md5_of(file: Path | int) -> str:
     """Return the MD5 of a file in hexadecimal, without holding all of it in memory."""
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    with open(file, "rb", buffering=0, closefd=not isinstance(file, int)) as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

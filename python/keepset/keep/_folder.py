@@ -81,8 +81,38 @@ class BlockFolder(ABC):
         return f"{type(self).__name__}({str(self.path)!r})"
 
     @abstractmethod
-    def _file(self, digest: str) -> Path:
+    def path_of(self, digest: str) -> Path:
         """Say which file a block is in."""
+
+    @abstractmethod
+    def settle(self, digest: str, holds: Callable[[int], bool], publish: Callable[[Path, bool], bool]) -> None:
+        """Have a block stored: as the file that is there already, or as a new one.
+
+        Args:
+            digest: Its hash.
+            holds: Tells whether an open file has its bytes.
+            publish: Makes a file of this name that has them; is told whether to replace another one. Returns False if
+                it may not and there is one.
+
+        Raises:
+            KeepWriteError: It cannot be stored.
+        """
+
+    def store(self, block: memoryview, digest: str) -> None:
+        """Do what `put` does, for a block that is not empty and was hashed already.
+
+        Args:
+            block: Its bytes.
+            digest: Their MD5 in hexadecimal; it is believed.
+
+        Raises:
+            KeepWriteError: As for `put`.
+        """
+        self.settle(
+            digest,
+            lambda descriptor: _files.holds(descriptor, block),
+            lambda path, replace: _files.publish(path, block, replace=replace),
+        )
 
     @abstractmethod
     def _folders(self, prefix: str) -> Iterator[Path]:
@@ -102,20 +132,20 @@ class BlockFolder(ABC):
             KeepReadError: It cannot be read.
             ArgumentError: That is not a locator.
         """
-        digest, size = _parse(loc_s)
+        digest, size = parse_locator(loc_s)
         if digest == EMPTY_HASH and not size:
             return b""
         block = self.block_cache.block(digest, lambda: self._read(digest, size))
-        _check_size(self._file(digest), len(block), size)
+        check_size(self.path_of(digest), len(block), size)
         return block
 
     def _read(self, digest: str, size: int | None) -> bytes:
-        path = self._file(digest)
+        path = self.path_of(digest)
         with _files.reading(path), path.open("rb", buffering=0) as file:
-            _check_size(path, os.fstat(file.fileno()).st_size, size)
+            check_size(path, os.fstat(file.fileno()).st_size, size)
             data = file.readall()
         if hashlib.md5(data, usedforsecurity=False).hexdigest() != digest:
-            raise errors.BlockDamagedError(_damage(path), path=str(path))
+            raise damaged(path)
         return data
 
     def head(self, loc_s: str, num_retries: int | None = None, request_id: str | None = None) -> bool:
@@ -132,11 +162,11 @@ class BlockFolder(ABC):
             KeepReadError: The folder cannot be read.
             ArgumentError: That is not a locator.
         """
-        digest, size = _parse(loc_s)
+        digest, size = parse_locator(loc_s)
         if digest != EMPTY_HASH or size:
-            path = self._file(digest)
+            path = self.path_of(digest)
             with _files.reading(path):
-                _check_size(path, path.stat().st_size, size)
+                check_size(path, path.stat().st_size, size)
         return True
 
     def exists(self, locator: str) -> bool:
@@ -163,7 +193,7 @@ class BlockFolder(ABC):
         Raises:
             ArgumentError: That is not a locator.
         """
-        return self.block_cache.get(_parse(loc_s)[0])
+        return self.block_cache.get(parse_locator(loc_s)[0])
 
     def block_prefetch(self, locator: str) -> None:
         """Have the operating system read a block ahead, where it can be told to.
@@ -174,8 +204,8 @@ class BlockFolder(ABC):
         Raises:
             ArgumentError: That is not a locator.
         """
-        digest, _ = _parse(locator)
-        with suppress(OSError, AttributeError), self._file(digest).open("rb", buffering=0) as file:
+        digest, _ = parse_locator(locator)
+        with suppress(OSError, AttributeError), self.path_of(digest).open("rb", buffering=0) as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)  # macOS has no such call
 
     def refresh_signature(self, loc: str) -> str:
@@ -200,7 +230,7 @@ class BlockFolder(ABC):
             raise errors.ArgumentError(f"not the beginning of a block's hash (0-9, a-f): {prefix!r}")
         for folder in self._folders(prefix):
             for name in sorted(_names(folder)):
-                if name.startswith(prefix) and _HASH.fullmatch(name) and self._file(name).parent == folder:
+                if name.startswith(prefix) and _HASH.fullmatch(name) and self.path_of(name).parent == folder:
                     try:
                         status = (folder / name).stat()
                     except FileNotFoundError:
@@ -222,10 +252,10 @@ class BlockFolder(ABC):
         total = sum(entry.size for entry in entries)
         done = 0
         for entry in entries:
-            path = self._file(entry.hash)
+            path = self.path_of(entry.hash)
             try:
                 if entry.size > KEEP_BLOCK_SIZE or _files.md5_of(path) != entry.hash:
-                    yield BlockProblem("block-damaged", entry.locator, _damage(path))
+                    yield BlockProblem("block-damaged", entry.locator, str(damaged(path)))
             except FileNotFoundError:
                 pass  # removed since it was listed
             except OSError as error:
@@ -251,12 +281,22 @@ def as_block(data: Data | str) -> tuple[memoryview, str]:
     return view, hashlib.md5(view, usedforsecurity=False).hexdigest()
 
 
-def _parse(locator: str) -> tuple[str, int | None]:
+def parse_locator(locator: str) -> tuple[str, int | None]:
+    """Return the hash and the size of a locator; None where it has no size.
+
+    Raises:
+        ArgumentError: That is not a locator.
+    """
     parsed = KeepLocator(locator)
     return parsed.md5sum.lower(), parsed.size
 
 
-def _check_size(path: Path, actual: int, expected: int | None) -> None:
+def check_size(path: Path, actual: int, expected: int | None) -> None:
+    """Compare the size of a stored block with that of a locator, and with what a block can have.
+
+    Raises:
+        BlockDamagedError: It is another one.
+    """
     if expected is not None and actual != expected:
         raise errors.BlockDamagedError(
             f"{path} has {actual} bytes, where the locator says {expected}: either is wrong; `keepset verify` tells"
@@ -264,13 +304,15 @@ def _check_size(path: Path, actual: int, expected: int | None) -> None:
             path=str(path),
         )
     if actual > KEEP_BLOCK_SIZE:
-        raise errors.BlockDamagedError(_damage(path), path=str(path))
+        raise damaged(path)
 
 
-def _damage(path: Path) -> str:
-    return (
+def damaged(path: Path) -> errors.BlockDamagedError:
+    """Return what is to be raised for a file that is not the block that its name says."""
+    return errors.BlockDamagedError(
         f"{path} is not the block that its name says (damaged on the disk?): move it away and store the data again,"
-        " or restore it from a copy"
+        " or restore it from a copy",
+        path=str(path),
     )
 
 

@@ -5,7 +5,7 @@ own, check what we read, and never delete.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keepset import errors
@@ -42,7 +42,8 @@ class FlatKeep(BlockFolder):
                 f"KEEP_LOCAL_STORE must be a folder that exists, and {self.path} is not", path=str(self.path)
             )
 
-    def _file(self, digest: str) -> Path:
+    def path_of(self, digest: str) -> Path:
+        """Say which file a block is in."""
         return self.path / digest
 
     def _folders(self, prefix: str) -> Iterator[Path]:
@@ -81,29 +82,30 @@ class FlatKeep(BlockFolder):
             self.store(block, digest)
         return f"{digest}+{block.nbytes}"
 
-    def store(self, block: memoryview, digest: str) -> None:
-        """Do what `put` does, for a block that is not empty and was hashed already.
+    def settle(self, digest: str, holds: Callable[[int], bool], publish: Callable[[Path, bool], bool]) -> None:
+        """Have a block stored: as the file that is there already, unless it is damaged, or as a new one.
 
         Args:
-            block: Its bytes.
-            digest: Their MD5 in hexadecimal; it is believed.
+            digest: Its hash.
+            holds: Tells whether an open file has its bytes.
+            publish: Makes a file of this name that has them; is told whether to replace another one.
 
         Raises:
             KeepWriteError: As for `put`.
         """
-        path = self._file(digest)
+        path = self.path_of(digest)
         with _files.writing(path):
-            while not (self._settle(path, block) or _files.publish(path, block, replace=True)):
+            while not (self._is_there(path, holds) or publish(path, True)):
                 pass  # somebody has removed our unfinished file
 
-    def _settle(self, path: Path, block: memoryview) -> bool:
+    def _is_there(self, path: Path, holds: Callable[[int], bool]) -> bool:
         """Make a block that is there already durable, which 3.2.1 does not; False when it is not there, or damaged."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
-            if not _files.holds(descriptor, block):
+            if not holds(descriptor):
                 return False
             os.fsync(descriptor)
         finally:

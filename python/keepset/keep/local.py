@@ -74,7 +74,8 @@ class LocalKeep(BlockFolder):
         # Folders whose own names this process knows to be on the disk.
         self._durable: set[Path] = set()
 
-    def _file(self, digest: str) -> Path:
+    def path_of(self, digest: str) -> Path:
+        """Say which file a block is in."""
         return self.path / digest[:_LAYOUT_DIGITS] / digest
 
     def _folders(self, prefix: str) -> Iterator[Path]:
@@ -119,22 +120,23 @@ class LocalKeep(BlockFolder):
             self.store(block, digest)
         return f"{digest}+{block.nbytes}"
 
-    def store(self, block: memoryview, digest: str) -> None:
-        """Do what `put` does, for a block that is not empty and was hashed already.
+    def settle(self, digest: str, holds: Callable[[int], bool], publish: Callable[[Path, bool], bool]) -> None:
+        """Have a block stored: as the file that is there already, or as a new one.
 
         Args:
-            block: Its bytes.
-            digest: Their MD5 in hexadecimal; it is believed.
+            digest: Its hash.
+            holds: Tells whether an open file has its bytes.
+            publish: Makes a file of this name that has them, unless the name is taken: returns False then.
 
         Raises:
             KeepWriteError: As for `put`.
         """
-        path = self._file(digest)
+        path = self.path_of(digest)
         with _files.writing(path):
             self._make_folder(path.parent)
             # Both come to nothing if another process comes between: one that removes the block, or stores it.
             for _ in range(_ATTEMPTS):
-                if self._renew(path, block) or _files.publish(path, block, replace=False):
+                if self._renew(path, holds) or publish(path, False):
                     return
             raise errors.KeepWriteError(
                 f"{path} can be neither opened nor made (a link to nowhere?): move it away and try again",
@@ -147,11 +149,11 @@ class LocalKeep(BlockFolder):
             _files.sync_folder(self.path)
             self._durable.add(folder)
 
-    def _renew(self, path: Path, block: memoryview) -> bool:
+    def _renew(self, path: Path, holds: Callable[[int], bool]) -> bool:
         """Make a stored block young; False when it is not stored."""
         try:
             with _files.locked(path) as descriptor:
-                if not _files.holds(descriptor, block):
+                if not holds(descriptor):
                     raise errors.BlockCollisionError(
                         f"other bytes than those to be stored are in {path}: if `keepset verify` calls it damaged, move"
                         " it away and try again; if not, these are two blocks of one MD5, and Keep can hold only one",
@@ -209,7 +211,7 @@ class LocalKeep(BlockFolder):
         before_ns: int,
         guard: Callable[[], AbstractContextManager[object]],
     ) -> bool:
-        path = self._file(entry.hash)
+        path = self.path_of(entry.hash)
         with _files.writing(path):
             try:
                 with guard(), _files.locked(path) as descriptor:
@@ -223,3 +225,4 @@ class LocalKeep(BlockFolder):
     def _unfinished(self) -> Iterator[Path]:
         for folder in self._folders(""):
             yield from folder.glob(f"{_files.TEMPORARY_PREFIX}*")
+        yield from self.path.glob(f"{_files.TEMPORARY_PREFIX}*")

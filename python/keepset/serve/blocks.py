@@ -3,8 +3,11 @@
 Other than at a keepstore, storing a block takes a token: this server is its own proxy.
 """
 
+import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -15,9 +18,10 @@ from starlette.responses import Response
 from keepset import errors
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep._folder import EMPTY_HASH
-from keepset.serve.bodies import declared_length, read_block
+from keepset.keep.parts import BlockOpener, IncomingBlock, OpenBlock
+from keepset.serve.bodies import PART, declared_length, parts
 from keepset.serve.discovery import STORAGE_CLASS
-from keepset.serve.replies import CORS, Data, Refusal, text
+from keepset.serve.replies import CORS, Data, Refusal, Sliced, text
 from keepset.serve.service import Caller, Service
 from keepset.serve.signatures import Verdict
 
@@ -58,6 +62,7 @@ class Keep:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._opener = BlockOpener(service.store.keep)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request; the reply goes out while the block counts as held."""
@@ -96,10 +101,14 @@ class Keep:
             reply = Response(None, 200, headers, "application/octet-stream")
             await reply(request.scope, request.receive, send)
             return
-        async with self._service.budget.hold(locator.size or 0):
-            block = await run_in_threadpool(self._block, locator)
-            headers = {**CORS, "Vary": "X-Keep-Signature", "X-Content-Type-Options": "nosniff"}
-            await Data(block, 200, headers)(request.scope, request.receive, send)
+        headers = {**CORS, "Vary": "X-Keep-Signature", "X-Content-Type-Options": "nosniff"}
+        if locator.is_empty_block:
+            await Data(b"", 200, headers)(request.scope, request.receive, send)
+            return
+        async with self._service.budget.hold(min(locator.size or 0, 2 * PART)):
+            block = await run_in_threadpool(self._open, locator)
+            with closing(block):
+                await Sliced(_pieces(block), block.size, 200, headers)(request.scope, request.receive, send)
 
     def _check_signature(self, locator: _Locator, caller: Caller) -> None:
         match self._service.signer.check(locator.text, caller.token, time.time()):
@@ -108,11 +117,9 @@ class Keep:
             case Verdict.INVALID | Verdict.MISSING:
                 raise Refusal(400, "invalid signature")
 
-    def _block(self, locator: _Locator) -> bytes:
-        if locator.is_empty_block:
-            return b""
+    def _open(self, locator: _Locator) -> OpenBlock:
         try:
-            return self._service.store.keep.get(f"{locator.digest}+{locator.size}")
+            return self._opener.open(f"{locator.digest}+{locator.size}")
         except errors.BlockDamagedError as error:
             self._size(locator)  # it may be the locator that is wrong
             raise _refused(error) from error
@@ -145,9 +152,8 @@ class Keep:
             raise Refusal(403 if caller else 401, "storing a block takes a token that allows writing")
         length = declared_length(request, KEEP_BLOCK_SIZE)
         classes = _classes(request)
-        async with self._service.budget.hold(length):
-            body, found = await read_block(request, KEEP_BLOCK_SIZE)
-            locator = await run_in_threadpool(self._store, body, found, digest)
+        async with self._service.budget.hold(min(length, 2 * PART)):
+            locator = await self._take(request, digest)
         signer = self._service.signer
         signed = signer.sign(locator, caller.token, int(time.time()) + signer.lifetime)
         copies = _copies(request)
@@ -160,15 +166,47 @@ class Keep:
         reply = text(signed, 200, headers)
         await reply(request.scope, request.receive, send)
 
-    def _store(self, body: memoryview, digest: str, expected: str | None) -> str:
-        if expected not in (None, digest):
-            raise Refusal(400, f"content hash {digest} did not match specified locator {expected}")
-        if body.nbytes:
-            try:
-                self._service.store.keep.store(body, digest)
-            except errors.KeepsetError as error:
-                raise _refused(error) from error
-        return f"{digest}+{body.nbytes}"
+    async def _take(self, request: Request, expected: str | None) -> str:
+        """Store the body of a request; each part is hashed and written while the next one comes."""
+        block = IncomingBlock(self._service.store.keep, expected)
+        working: asyncio.Future[None] | None = None
+        last = b""
+        try:
+            async for part in parts(request, KEEP_BLOCK_SIZE):
+                if working is not None:
+                    await working
+                if last:
+                    working = asyncio.ensure_future(run_in_threadpool(_add, block, last))
+                last = part
+            if working is not None:
+                await working
+            return await run_in_threadpool(_finish, block, last, expected)
+        finally:
+            if working is not None:
+                await asyncio.gather(working, return_exceptions=True)
+            block.close()
+
+
+async def _pieces(block: OpenBlock) -> AsyncIterator[bytes]:
+    for start in range(0, block.size, PART):
+        yield await run_in_threadpool(block.read, start, min(start + PART, block.size))
+
+
+def _add(block: IncomingBlock, part: bytes) -> None:
+    try:
+        block.add(part)
+    except errors.KeepsetError as error:
+        raise _refused(error) from error
+
+
+def _finish(block: IncomingBlock, last: bytes, expected: str | None) -> str:
+    _add(block, last)
+    if expected not in (None, block.hash):
+        raise Refusal(400, f"content hash {block.hash} did not match specified locator {expected}")
+    try:
+        return block.publish()
+    except errors.KeepsetError as error:
+        raise _refused(error) from error
 
 
 def _parse(text: str) -> _Locator:

@@ -1,20 +1,20 @@
 """What comes in: bodies of bounded size, and a bound on what all requests together hold in memory."""
 
 import asyncio
-import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from keepset._core import prefer_large_pages
 from keepset.serve.replies import IDLE_SECONDS, Refusal
 
-__all__ = ["Budget", "declared_length", "read_block", "read_body"]
+__all__ = ["PART", "Budget", "declared_length", "parts", "read_body"]
 
-_HASHED_AT_A_TIME = 1 << 22
+PART = 1 << 20
+"""How many bytes of a block a request holds at a time, and as many more that are being written, or sent."""
+
+_MOST_PIECES = 256  # each may be as small as a byte
 
 _LENGTH = re.compile("[0-9]{1,18}")
 
@@ -104,38 +104,30 @@ async def read_body(request: Request, limit: int) -> bytearray:
     return body
 
 
-async def read_block(request: Request, limit: int) -> tuple[memoryview, str]:
-    """Read a body and compute its MD5, which a thread does while it comes.
+async def parts(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body of a request in parts of about `PART` bytes; the last one may be of any size, or empty.
 
     Args:
         request: The request.
-        limit: How long it may be.
-
-    Returns:
-        The body, and its MD5 in hexadecimal digits.
+        limit: How long the body may be.
 
     Raises:
         Refusal: It is too long (413), or stops coming (408).
         ClientDisconnect: The client has gone away.
     """
-    room = bytearray(declared_length(request, limit))
-    prefer_large_pages(room)
-    view, digest = memoryview(room), hashlib.md5(usedforsecurity=False)
-    size = hashed = 0
-    hashing: asyncio.Future[None] | None = None
+    declared_length(request, limit)
+    pieces: list[bytes] = []
+    size = before = 0
     async for piece in _pieces(request):
-        end = size + len(piece)
-        if end > len(view):
-            raise Refusal(413, f"the body is larger than {len(view)} bytes")
-        view[size:end] = piece
-        size = end
-        if size - hashed >= _HASHED_AT_A_TIME and (hashing is None or hashing.done()):
-            hashing = asyncio.ensure_future(run_in_threadpool(digest.update, view[hashed:size]))
-            hashed = size
-    if hashing is not None:
-        await hashing
-    await run_in_threadpool(digest.update, view[hashed:size])
-    return view[:size], digest.hexdigest()
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise Refusal(413, f"the body is larger than {limit} bytes")
+        if size - before >= PART or len(pieces) == _MOST_PIECES:
+            yield b"".join(pieces)
+            pieces.clear()
+            before = size
+    yield b"".join(pieces)
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

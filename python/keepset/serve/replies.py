@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
@@ -13,7 +13,7 @@ from keepset.serve.log import request_id
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["CORS", "IDLE_SECONDS", "Data", "Refusal", "errors", "json_reply", "text"]
+__all__ = ["CORS", "IDLE_SECONDS", "Data", "Refusal", "Sliced", "errors", "json_reply", "text"]
 
 IDLE_SECONDS = 60.0
 """For how long a client may neither send nor take anything: it holds memory that others wait for."""
@@ -45,8 +45,52 @@ class Refusal(Exception):
         self.message = message
 
 
-class Data(Response):
-    """A reply whose bytes go out in slices, so that what waits for a slow client is one slice.
+class Sliced(Response):
+    """A reply that goes out piece by piece, so that what waits for a slow client is one of them.
+
+    Args:
+        pieces: The bytes.
+        size: How many they are in all.
+        status: The HTTP status.
+        headers: Its headers.
+        media_type: What the bytes are.
+    """
+
+    def __init__(
+        self,
+        pieces: AsyncIterable[bytes | memoryview],
+        size: int,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/octet-stream",
+    ) -> None:
+        super().__init__(None, status, headers, media_type)
+        self._pieces = pieces
+        self._size = size
+        self.headers["Content-Length"] = str(size)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Send it.
+
+        Raises:
+            ClientDisconnect: The client takes nothing: what it holds up may be wanted by others.
+        """
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] == "HEAD" or not self._size:
+            await send({"type": "http.response.body"})
+            return
+        left = self._size
+        async for piece in self._pieces:
+            left -= len(piece)
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+            except TimeoutError:
+                raise ClientDisconnect from None
+
+
+class Data(Sliced):
+    """A reply whose bytes are all there.
 
     Args:
         content: The bytes.
@@ -57,32 +101,18 @@ class Data(Response):
 
     def __init__(
         self,
-        content: bytes | memoryview,
+        content: bytes,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         media_type: str = "application/octet-stream",
     ) -> None:
-        super().__init__(None, status, headers, media_type)
-        self._content = memoryview(content)
-        self.headers["Content-Length"] = str(self._content.nbytes)
+        super().__init__(_slices(content), len(content), status, headers, media_type)
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Send it.
 
-        Raises:
-            ClientDisconnect: The client takes nothing: what it holds up may be wanted by others.
-        """
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        size = 0 if scope["method"] == "HEAD" else self._content.nbytes
-        for start in range(0, max(size, 1), _SLICE):
-            end = min(start + _SLICE, size)
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await send(
-                        {"type": "http.response.body", "body": self._content[start:end], "more_body": end < size}
-                    )
-            except TimeoutError:
-                raise ClientDisconnect from None
+async def _slices(content: bytes) -> AsyncIterator[memoryview]:
+    view = memoryview(content)
+    for start in range(0, len(view), _SLICE):
+        yield view[start : start + _SLICE]
 
 
 def json_reply(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Data:

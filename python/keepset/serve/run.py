@@ -17,6 +17,7 @@ from keepset.serve.access import Access
 from keepset.serve.app import build
 from keepset.serve.bodies import Budget
 from keepset.serve.log import JsonFormatter
+from keepset.serve.protocol import Protocol
 from keepset.serve.service import Service
 from keepset.serve.signatures import LIFETIME, Signer
 from keepset.serve.tls import self_signed
@@ -25,7 +26,7 @@ from keepset.session import Store
 __all__ = ["Listening", "serve"]
 
 _MEMORY = 1 << 29
-"""What all requests together hold, in bytes: eight blocks. What was read last is kept besides (`KeepBlockCache`)."""
+"""What all requests together hold, in bytes. Blocks that the web page sends are kept besides (`KeepBlockCache`)."""
 
 _CONNECTIONS = 1000
 _GRACE_SECONDS = 60
@@ -98,6 +99,7 @@ def serve(store: Store, access: Access, listening: Listening, ready: Callable[[s
     service = Service(store, access, Signer(access.signing_key, listening.signature_lifetime), Budget(_MEMORY))
     config = uvicorn.Config(
         build(service, _write_line),
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
