@@ -57,8 +57,8 @@ class Job:
         return self._collection(text, api_client=api, keep_client=keep, replication_desired=1, apiconfig=settings)
 
     def write(self) -> Callable[[], int]:
-        """Writing the file, with blocks that are all different."""
-        pieces = [random.Random(number).randbytes(PIECE) for number in range(67)]
+        """Writing the file, with blocks that are all different, and that no server has."""
+        pieces = [os.urandom(PIECE) for _ in range(67)]
         collection = self.collection()
 
         def write() -> int:
@@ -85,7 +85,7 @@ class Job:
 
     def files(self) -> Callable[[], int]:
         """Writing small files, all different."""
-        pieces = [random.Random(number).randbytes(SMALL) for number in range(self.size // SMALL)]
+        pieces = [os.urandom(SMALL) for _ in range(self.size // SMALL)]
         collection = self.collection()
 
         def write() -> int:

@@ -57,9 +57,9 @@ class Tree(NamedTuple):
 
 
 def large(folder: Path, name: str, blocks: int, files: int = LARGE_FILES) -> Tree:
-    """Makes a tree of large files, no two blocks of them the same."""
+    """Makes a tree of large files, no two blocks of them the same, nor those of trees of other names."""
     folder.mkdir()
-    base = bytearray(random.Random(0).randbytes(BLOCK))
+    base = bytearray(random.Random(name).randbytes(BLOCK))
     for number in range(files):
         with (folder / f"{number}.bin").open("wb") as file:
             for block in range(blocks):
@@ -69,8 +69,8 @@ def large(folder: Path, name: str, blocks: int, files: int = LARGE_FILES) -> Tre
 
 
 def small(folder: Path, name: str, count: int) -> Tree:
-    """Makes a tree of small files."""
-    data = random.Random(0)
+    """Makes a tree of small files, all different, also from those of trees of other names."""
+    data = random.Random(name)
     for number in range(count):
         path = folder / f"{number // FILES_IN_A_DIRECTORY:03}" / f"{number % FILES_IN_A_DIRECTORY:03}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)

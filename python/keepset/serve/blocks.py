@@ -200,13 +200,14 @@ def _add(block: IncomingBlock, part: bytes) -> None:
 
 
 def _finish(block: IncomingBlock, last: bytes, expected: str | None) -> str:
-    _add(block, last)
-    if expected not in (None, block.hash):
-        raise Refusal(400, f"content hash {block.hash} did not match specified locator {expected}")
-    try:
-        return block.publish()
-    except errors.KeepsetError as error:
-        raise _refused(error) from error
+    with closing(block):
+        _add(block, last)
+        if expected not in (None, block.hash):
+            raise Refusal(400, f"content hash {block.hash} did not match specified locator {expected}")
+        try:
+            return block.publish()
+        except errors.KeepsetError as error:
+            raise _refused(error) from error
 
 
 def _parse(text: str) -> _Locator:
