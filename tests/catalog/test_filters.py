@@ -245,3 +245,14 @@ def test_a_pattern_with_many_wildcards_takes_no_time(collections: LocalCollectio
     collections.create(body={"description": "a" * 100_000}).execute()
     filters = [["description", "like", "%a" * 30 + "%b"]]
     assert collections.list(filters=filters).execute()["items"] == []
+
+
+def test_many_filters_are_taken_and_too_many_refused(collections: LocalCollections) -> None:
+    made = collections.create(body={"name": "the name"}).execute()
+    every = [["any", "ilike", "%"], ["uuid", "is_a", ["arvados#collection"] * 5000]] * 250
+    found = collections.list(filters=every, order=["name"] * 5000).execute()["items"]
+    assert [item["uuid"] for item in found] == [made["uuid"]]
+    for filters in (every * 2, [["name", "like", "%a" * 40_000]]):
+        with pytest.raises(ApiError) as caught:
+            collections.list(filters=filters).execute()
+        assert caught.value.resp.status == 422

@@ -14,6 +14,8 @@ from keepset.errors import ApiError
 
 _EXPRESSION = re.compile(r" *\( *(\w+) *(<=|>=|<|>|=) *(\w+) *\) *")
 _LIKE_ENDS_IN_ESCAPE = re.compile(r"(?:[^\\]|\\.)*\\", re.DOTALL)
+_MOST = 500  # SQLite takes conditions that are a thousand levels deep, and each filter adds one
+_LONGEST_PATTERN = 1 << 16
 _COMPARISONS = {"=", "<", "<=", ">", ">="}
 _TRUE = {"1", "t", "true", "y", "yes"}
 _FALSE = {"0", "f", "false", "n", "no"}
@@ -57,6 +59,8 @@ def where(filters: object, parameters: Parameters) -> str:
     """
     if not isinstance(filters, list | tuple):
         refuse(f"filters must be a list: {filters!r}")
+    if len(filters) > _MOST:
+        refuse(f"these are {len(filters)} filters, and at most {_MOST} are allowed: use 'in' for many values")
     return " AND ".join(f"({_one(element, parameters)})" for element in filters) or "TRUE"
 
 
@@ -74,7 +78,7 @@ def order_by(order: object, only: Sequence[str] | None = None) -> str:
     elements = order.split(",") if isinstance(order, str) else order
     if not isinstance(elements, list | tuple):
         refuse(f"order must be a list or a text: {order!r}")
-    terms = []
+    terms: dict[str, None] = {}  # a second mention changes nothing
     for element in elements:
         words = str(element).split()
         if not 1 <= len(words) <= 2:
@@ -83,7 +87,7 @@ def order_by(order: object, only: Sequence[str] | None = None) -> str:
         field = FIELDS.get(name)
         if field is None or not field.filterable or not field.shown or name not in (only or FIELDS):
             refuse(f"there is no attribute {words[0]!r} to order by")
-        terms.append(_term(field, words[1].lower() if words[1:] else "asc", element))
+        terms[_term(field, words[1].lower() if words[1:] else "asc", element)] = None
     return ", ".join([*terms, "c.modified_at DESC", "c.uuid DESC"] if only is None else [*terms, "1"])
 
 
@@ -252,7 +256,8 @@ def _in(field: Field, operator: str, values: Sequence[object], parameters: Param
 
 
 def _is_a(field: Field, operand: object, parameters: Parameters) -> str:
-    patterns = [f"_____-{_KINDS[kind]}-{'_' * 15}" for kind in _kinds(operand) if kind in _KINDS]
+    kinds = _kinds(operand)
+    patterns = [f"_____-{infix}-{'_' * 15}" for kind, infix in _KINDS.items() if kind in kinds]
     return " OR ".join(f"keepset_like({field.sql}, {parameters.add(pattern)}, 0)" for pattern in patterns) or "FALSE"
 
 
@@ -275,6 +280,8 @@ def _string(operand: object) -> str | None:
 def _pattern(operand: object) -> str:
     if not isinstance(operand, str) or _LIKE_ENDS_IN_ESCAPE.fullmatch(operand):
         refuse(f"not a pattern (a text that does not end in a single backslash): {operand!r}")
+    if len(operand) > _LONGEST_PATTERN:
+        refuse(f"the pattern is too long: {len(operand)} characters, and at most {_LONGEST_PATTERN} are allowed")
     return operand
 
 
