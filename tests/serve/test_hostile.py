@@ -1,5 +1,7 @@
 """Whatever is sent, the server answers without a failure of its own, and gives nothing to whoever has no token."""
 
+import asyncio
+import hashlib
 import http.client
 import json
 import socket
@@ -11,6 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from keepset.serve.app import Guard
+from keepset.serve.log import printable_path
 from serving import Reply, Server
 
 CANARY = b"nobody without a token may read this"
@@ -210,6 +214,17 @@ def test_what_is_no_http_is_a_bad_request(server: Server) -> None:
         assert link.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
+def test_a_websocket_is_no_way_around(server: Server) -> None:
+    count = len(server.log_lines(0))
+    for path in ("/", "/arvados/v1/collections", f"/{FOO}+3"):
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        reply = server.request(
+            "GET", path, token=None, headers={**upgrade, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+        )
+        assert reply.status in (303, 401), path
+    assert len(server.log_lines(count + 3)) == count + 3
+
+
 def test_headers_without_end_are_refused(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as link:
         link.sendall(b"GET / HTTP/1.1\r\n")
@@ -235,3 +250,42 @@ def test_tokens_and_signatures_are_in_no_log(server: Server) -> None:
     assert server.token not in text
     assert server.token.rpartition("/")[2] not in text
     assert signed.partition("+A")[2][:40] not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/{foo}+3+A{sig}", "/{foo}+3%2BA{sig}", "/{foo}+3%252bA{encoded}", "/{foo}+3+Rzzzzz-{sig}+Kx", "/x+A{sig}/y"],
+)
+def test_no_form_of_a_signature_is_in_the_log(server: Server, path: str) -> None:
+    count = len(server.log_lines(0))
+    signature = hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()
+    names = {"foo": FOO, "sig": f"{signature}@7fffffff", "encoded": f"{signature}%40"}
+    server.request("GET", path.format(**names))
+    server.log_lines(count + 1)
+    assert signature not in Path(server.log).read_text()
+
+
+def test_names_that_look_like_hints_are_logged_as_they_are() -> None:
+    for path in ("/c/local-4zz18-000000000000000/x+Alpha+Release.txt", "/c/local-4zz18-000000000000000/a+R.txt"):
+        assert printable_path({"path": path}) == path
+
+
+def test_a_failure_is_logged_without_the_signature_and_told_without_details(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing(scope: object, receive: object, send: object) -> None:
+        raise RuntimeError("nobody expected this")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    sent: list[dict[str, Any]] = []
+    signature = "0123456789" * 4
+    scope = {"type": "http", "method": "GET", "path": f"/{FOO}+3+A{signature}@7fffffff", "headers": []}
+    asyncio.run(Guard(failing)(scope, receive, send))
+    assert sent[0]["status"] == 500
+    assert b"nobody expected this" not in sent[1]["body"]
+    assert "nobody expected this" in caplog.text
+    assert FOO in caplog.text
+    assert signature not in caplog.text

@@ -13,7 +13,7 @@ from keepset.serve.api import PREFIX, Api
 from keepset.serve.blocks import Keep
 from keepset.serve.discovery import discovery_document
 from keepset.serve.listing import problem
-from keepset.serve.log import AccessLog
+from keepset.serve.log import AccessLog, printable_path
 from keepset.serve.pages import COLLECTION, Pages, page
 from keepset.serve.replies import Refusal, errors, json_reply
 from keepset.serve.service import Service, root_of
@@ -21,7 +21,7 @@ from keepset.serve.service import Service, root_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["build"]
+__all__ = ["Guard", "build"]
 
 _log = logging.getLogger("keepset.serve")
 
@@ -61,7 +61,7 @@ def build(service: Service, write_log: Callable[[str], object]) -> "ASGIApp":
         await app(scope, receive, send)
 
     router = Router(routes, redirect_slashes=False, default=others)
-    return AccessLog(_Guard(ExceptionMiddleware(router, handlers={Refusal: _refused})), write_log)
+    return AccessLog(Guard(ExceptionMiddleware(router, handlers={Refusal: _refused})), write_log)
 
 
 async def _ping(request: Request) -> Response:
@@ -73,7 +73,7 @@ async def _refused(request: Request, refusal: Exception) -> Response:
     return page(problem(refusal.status, refusal.message), refusal.status)
 
 
-class _Guard:
+class Guard:
     """The last resort: what nobody expected becomes a line in the log and a reply without details.
 
     Args:
@@ -99,5 +99,5 @@ class _Guard:
         except Exception:
             if started:
                 raise  # uvicorn logs it and closes the connection: a reply that ends early must not look whole
-            _log.exception("%s %s", scope.get("method"), scope.get("path"))
+            _log.exception("%s %s", scope["method"], printable_path(scope))
             await errors(500, "internal error; the log of the server has more")(scope, receive, send)

@@ -17,13 +17,14 @@ from keepset.util import new_request_id
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["AccessLog", "JsonFormatter", "note_caller", "request_id"]
+__all__ = ["AccessLog", "JsonFormatter", "note_caller", "printable_path", "request_id"]
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered."""
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_SIGNATURE = re.compile(r"\+A[0-9a-fA-F]*@?[0-9a-fA-F]*")
+# Of this server (`+A`) and of others (`+R`), and as a client sends them that encodes too much.
+_SIGNATURE = re.compile(r"(?:\+|%2B)(?:A|R[0-9a-z]{5}-)[0-9a-f]+(?:(?:@|%40)[0-9a-f]*)?", re.IGNORECASE)
 _CLIENT_LEFT = 499
 
 
@@ -48,6 +49,15 @@ def note_caller(scope: "Scope", uuid: str) -> None:
         uuid: The name of the token.
     """
     scope.setdefault("state", {})["token"] = uuid
+
+
+def printable_path(scope: "Scope") -> str:
+    """Return the path of a request without signatures.
+
+    Args:
+        scope: The request.
+    """
+    return _SIGNATURE.sub("", scope["path"])
 
 
 class AccessLog:
@@ -103,7 +113,7 @@ def _line(scope: "Scope", identity: str, seen: dict[str, int], seconds: float) -
         "client": client[0] if client else None,
         "token": scope.get("state", {}).get("token"),
         "method": scope["method"],
-        "path": _SIGNATURE.sub("", scope["path"]),
+        "path": printable_path(scope),
         **seen,
         "seconds": round(seconds, 4),
     }

@@ -104,6 +104,7 @@ def serve(store: Store, access: Access, listening: Listening, ready: Callable[[s
         access_log=False,
         server_header=False,
         lifespan="off",
+        ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         limit_concurrency=_CONNECTIONS,
