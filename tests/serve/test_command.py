@@ -109,6 +109,10 @@ def test_read_only_is_for_new_tokens(tmp_path: Path) -> None:
     assert cli(tmp_path, "--read-only").exit_code == 2
 
 
+def test_a_signature_cannot_outlive_its_four_bytes(tmp_path: Path) -> None:
+    assert cli(tmp_path, "--signature-ttl", "4000000000").exit_code == 2
+
+
 def test_a_certificate_of_one_s_own_needs_openssl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Access(tmp_path).new(may_write=True)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -20,6 +20,7 @@ __all__ = ["serve"]
 
 _TOKENS = "Tokens"
 _TLS = "TLS"
+_LONGEST_TTL = 1_000_000_000  # a signature has four bytes for the time at which it ends
 
 
 def serve(
@@ -46,7 +47,13 @@ def serve(
     ] = False,
     signature_ttl: Annotated[
         int,
-        typer.Option("--signature-ttl", min=1, metavar="SECONDS", help="For how long signatures of blocks are valid."),
+        typer.Option(
+            "--signature-ttl",
+            min=1,
+            max=_LONGEST_TTL,
+            metavar="SECONDS",
+            help="For how long signatures of blocks are valid.",
+        ),
     ] = 1_209_600,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a token, print it, and serve nothing.", rich_help_panel=_TOKENS)
