@@ -27,6 +27,7 @@ def make(server: Server, **attributes: Any) -> dict[str, Any]:
         ('{"collection": {"name": "plain"}}', "application/json; charset=utf-8"),
         ('{"collection": "{\\"name\\": \\"plain\\"}", "ensure_unique_name": true}', "application/json"),
         ("collection=%7B%22name%22%3A%22plain%22%7D&ensure_unique_name=1", "application/x-www-form-urlencoded"),
+        ("collection=%7B%22name%22%3A%22plain%22%7D", "Application/X-WWW-Form-URLencoded; charset=UTF-8"),
         ('{"name": "plain"}', "text/plain"),
     ],
 )
@@ -155,6 +156,30 @@ def test_a_body_that_is_no_record_is_a_bad_request(server: Server, body: bytes) 
     assert server.request("POST", "/arvados/v1/collections", body, headers=headers).status == 400
 
 
+@pytest.mark.parametrize("depth", [101, 500, 900, 100_000])
+def test_json_that_is_nested_too_deep_is_a_bad_request(server: Server, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body, headers in [
+        (f'{{"properties": {{"x": {deep}}}}}', {}),
+        (f'{{"_method": "GET", "filters": [["name", "=", {deep}]]}}', {}),
+        (f"collection={deep}", form),
+        (f"_method=GET&filters={deep}", form),
+    ]:
+        reply = server.request("POST", "/arvados/v1/collections", body.encode(), headers=headers)
+        assert (reply.status, len(reply.json["errors"])) == (400, 1), reply.body
+
+
+def test_json_of_a_hundred_levels_is_taken(server: Server) -> None:
+    properties: Any = "deep"
+    for _ in range(99):
+        properties = {"in": properties}
+    made = server.api("POST", "collections", {"properties": properties})
+    assert made["properties"] == properties
+    found = server.api("GET", "collections", filters=[["properties.in", "=", properties["in"]]], select=["uuid"])
+    assert [item["uuid"] for item in found["items"]] == [made["uuid"]]
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Server) -> None:
     connection = server.connect()
     connection.putrequest("POST", "/arvados/v1/collections")
@@ -217,7 +242,9 @@ def test_relatives_are_unknown(server: Server, relation: str) -> None:
     assert server.request("GET", f"/arvados/v1/collections/{'0' * 32}+1/{relation}").status == 404
 
 
-@pytest.mark.parametrize("path", ["collections", "users/current", f"collections/{EMPTY_PDH}"])
+@pytest.mark.parametrize(
+    "path", ["collections", "users/current", "users/local-tpzed-000000000000000", f"collections/{EMPTY_PDH}"]
+)
 def test_nothing_is_read_without_a_token(server: Server, path: str) -> None:
     for token in (None, "v2/local-gj3su-000000000000000/unknown", "local"):
         reply = server.request("GET", f"/arvados/v1/{path}", token=token)
@@ -257,7 +284,10 @@ def test_what_a_cluster_says_of_itself(server: Server) -> None:
         server.port,
         False,
     )
-    assert server.api("GET", "users/current")["is_active"]
+    user = server.api("GET", "users/current")
+    assert user["is_active"]
+    assert server.api("GET", f"users/{user['uuid']}") == user
+    assert server.request("GET", "/arvados/v1/users/local-tpzed-111111111111111").status == 405
 
 
 @pytest.mark.parametrize("host", ["example.org:443", "evil.example/path?", "[::1]:80", 'a"b'])

@@ -1,6 +1,7 @@
 """The web page without a browser: what it says, what it lets through, and how files and archives come."""
 
 import hashlib
+import html
 import http.client
 import io
 import re
@@ -36,7 +37,7 @@ def log_in(server: Server, **fields: str) -> Reply:
 
 def test_without_a_token_there_is_the_form(server: Server) -> None:
     uuid = make(server, {"a.txt": b"a"})
-    for path in ("/", f"/c/{uuid}/", f"/c/{uuid}/a.txt?x=1"):
+    for path in ("/", f"/c/{uuid}/", f"/c/{uuid}/a.txt?x=1", f"/c/{uuid}/%FF%0Ax%25%3F/"):
         reply = server.request("GET", path, token=None)
         assert reply.status == 303
         assert reply.headers["Location"] == f"/login?next={urllib.parse.quote(path, safe='')}"
@@ -54,6 +55,14 @@ def test_the_form_gives_a_cookie_that_only_reads_pages(server: Server) -> None:
     assert server.request("POST", "/", b"x", token=None, headers=cookie).status == 401
     gone = server.request("POST", "/logout", b"", token=None, headers=cookie)
     assert (gone.status, 'keepset_token=""' in gone.headers["Set-Cookie"]) == (303, True)
+
+
+def test_the_form_leads_to_where_one_came_from(server: Server) -> None:
+    path = "/c/local-4zz18-000000000000000/100%25%20of%20%FF%0A%3F/?from=5"
+    asked = server.request("GET", path, token=None).headers["Location"]
+    form = server.request("GET", asked, token=None).body.decode()
+    (target,) = re.findall('name="next" value="([^"]*)"', form)
+    assert log_in(server, next=html.unescape(target)).headers["Location"] == path
 
 
 def test_over_tls_the_cookie_is_secure(tls_server: Server) -> None:

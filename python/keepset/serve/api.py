@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepset import errors
-from keepset.catalog.fields import Record
+from keepset.catalog.fields import LOCAL_USER, Record
 from keepset.serve import discovery
 from keepset.serve.bodies import declared_length, read_body
 from keepset.serve.calls import Call, read_call
 from keepset.serve.collections import Collections
 from keepset.serve.replies import Data, Refusal, json_reply
 from keepset.serve.replies import errors as error_reply
-from keepset.serve.service import Caller, Service, root_of
+from keepset.serve.service import Caller, Service, raw_path, root_of
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -38,6 +38,7 @@ _PUBLIC: dict[str, Callable[[str, int], Record]] = {
     "keep_services": lambda root, _: discovery.keep_services(root),
     "keep_services/accessible": lambda root, _: discovery.keep_services(root),
 }
+_USER = {"users/current", f"users/{LOCAL_USER}"}
 _WITHOUT_UUID = {"GET": Collections.search, "POST": Collections.create}
 _WITH_UUID = {
     "GET": Collections.get,
@@ -75,7 +76,8 @@ class Api:
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return json_reply({})
-        path, caller = _path(request), self._service.caller(request)
+        path = unquote(raw_path(request).removeprefix(f"{PREFIX}/"))
+        caller = self._service.caller(request)
         if caller is None and path not in _PUBLIC:
             raise Refusal(401, "Not logged in: the request has no token, or one that is not valid here")
         limit = discovery.LARGEST_REQUEST if caller else _LARGEST_PUBLIC
@@ -91,7 +93,7 @@ class Api:
             return json_reply(_PUBLIC[path](root_of(request), self._service.signer.lifetime))
         if caller is None or not (is_reading or caller.may_write):
             raise Refusal(403, "Forbidden: this takes a token that allows writing")
-        if is_reading and path == "users/current":
+        if is_reading and path in _USER:
             return json_reply(discovery.user())
         collections = Collections(self._service.store.collections(), self._service.signer, caller.token)
         try:
@@ -113,11 +115,6 @@ def _dispatch(collections: Collections, path: str, call: Call) -> Record:
         case ["collections", uuid, action] if (method, action) in _ACTIONS:
             return _ACTIONS[method, action](collections, uuid, call)
     raise Refusal(405, "API endpoint not found")
-
-
-def _path(request: Request) -> str:
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    return unquote(raw.partition(b"?")[0].decode("ascii", "replace").removeprefix(f"{PREFIX}/"))
 
 
 def status_of(error: errors.KeepsetError) -> int:

@@ -7,7 +7,7 @@ Parameters come in the query, in a form, or in a JSON body beside the record; th
 
 import json
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -22,6 +22,7 @@ _NUMBERS = {"limit", "offset"}
 _TEXTS = {"count"}
 _OPTIONS = _STRUCTURED | _TRUTHS | _NUMBERS | _TEXTS
 _RECORD = "collection"
+_DEEPEST = 100  # what Rails takes
 
 
 class Call(NamedTuple):
@@ -48,7 +49,7 @@ def read_call(request: Request, body: bytes | bytearray) -> Call:
     Raises:
         Refusal: (400) It cannot be understood.
     """
-    options: dict[str, Any] = dict(_pairs(request.url.query))
+    options: dict[str, Any] = dict(_pairs(request.scope["query_string"].decode("latin-1")))
     form: dict[str, Any] = {}
     document: dict[str, Any] = {}
     if body:
@@ -78,7 +79,9 @@ def _method(request: Request, parameters: Mapping[str, Any]) -> str:
 
 
 def _is_form(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded"
+    return (
+        request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+    )
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -97,9 +100,29 @@ def _text(body: bytes | bytearray) -> str:
 
 def _json(what: str, text: str | bytes | bytearray) -> Any:
     try:
-        return json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"{what} is not JSON: {error}") from None
+    if _is_too_deep(document):
+        raise Refusal(400, f"{what} is nested more than {_DEEPEST} levels deep")
+    return document
+
+
+def _is_too_deep(document: object) -> bool:
+    """Tell whether a document could exhaust the stack of whoever walks through it."""
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
+    return bool(level)
+
+
+def _children(node: object) -> Iterable[object]:
+    match node:
+        case dict():
+            return node.values()
+        case list():
+            return node
+    return ()
 
 
 def _object(value: object) -> dict[str, Any]:

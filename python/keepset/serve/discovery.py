@@ -209,7 +209,12 @@ def discovery_document(root: str, lifetime: int = LIFETIME) -> Record:
         "resources": {
             "collections": {"methods": _collections()},
             "keep_services": {"methods": services},
-            "users": {"methods": {"current": _method("users", "current", "GET", "users/current", {}, "User")}},
+            "users": {
+                "methods": {
+                    "current": _method("users", "current", "GET", "users/current", {}, "User"),
+                    "get": _method("users", "get", "GET", "users/{uuid}", _UUID, "User"),
+                }
+            },
             "configs": {"methods": {"get": _method("configs", "get", "GET", "config", {}, None)}},
         },
     }

@@ -19,7 +19,7 @@ from keepset.serve.files import Span, content_headers, disposition, file_pieces,
 from keepset.serve.html import STYLE, document, tag
 from keepset.serve.listing import Found
 from keepset.serve.replies import Data, Refusal
-from keepset.serve.service import Caller, Service
+from keepset.serve.service import Caller, Service, raw_path
 
 __all__ = ["COLLECTION", "Pages"]
 
@@ -78,7 +78,7 @@ class Pages:
             return page(_login_form(target, "That token is not valid here."), 403)
         reply = RedirectResponse(target, 303, _SAFETY)
         reply.set_cookie(
-            _COOKIE, quote(token), httponly=True, samesite="strict", secure=request.url.scheme == "https", path="/"
+            _COOKIE, quote(token), httponly=True, samesite="strict", secure=request.scope["scheme"] == "https", path="/"
         )
         return reply
 
@@ -99,7 +99,9 @@ class Pages:
 
     async def _answer(self, request: Request, respond: Callable[[Request], Response]) -> Response:
         if self._caller(request) is None:
-            query = urlencode({"next": f"{request.url.path}?{request.url.query}".rstrip("?")})
+            # As it was sent: a name need not be UTF-8.
+            asked = f"{raw_path(request)}?{request.scope['query_string'].decode('latin-1')}".rstrip("?")
+            query = urlencode({"next": asked})
             return RedirectResponse(f"/login?{query}", 303, _SAFETY)
         try:
             return await run_in_threadpool(respond, request)
@@ -138,8 +140,7 @@ class Pages:
         return page(listing.directory(found, _number(request, "from")))
 
     def _found(self, request: Request) -> Found:
-        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-        parts = raw.partition(b"?")[0].decode("ascii", "replace").removeprefix(COLLECTION).split("/", 1)
+        parts = raw_path(request).removeprefix(COLLECTION).split("/", 1)
         reference, path = (unquote(part, errors="surrogateescape") for part in [*parts, ""][:2])
         record = self._service.store.collections().get(uuid=reference).execute()
         return Found(reference, path.strip("/"), record)

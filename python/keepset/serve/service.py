@@ -14,7 +14,7 @@ from keepset.serve.log import note_caller
 from keepset.serve.signatures import Signer
 from keepset.session import Store
 
-__all__ = ["Caller", "Service"]
+__all__ = ["Caller", "Service", "raw_path", "root_of", "sent_token"]
 
 _HOST = re.compile(r"[0-9A-Za-z.-]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
@@ -91,6 +91,16 @@ def _password(credentials: str) -> str:
         return ""
 
 
+def raw_path(request: Request) -> str:
+    """Return the path of a request as it was sent, without the query.
+
+    Args:
+        request: The request.
+    """
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.partition(b"?")[0].decode("ascii", "replace")
+
+
 def root_of(request: Request) -> str:
     """Return the URL of the server as the client knows it: a tunnel may lie between.
 
@@ -101,4 +111,4 @@ def root_of(request: Request) -> str:
     if not _HOST.fullmatch(host):
         name, port = request.scope.get("server") or ("localhost", None)
         host = name if port is None else f"{name}:{port}"
-    return f"{request.url.scheme}://{host}/"
+    return f"{request.scope['scheme']}://{host}/"
