@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -146,6 +148,50 @@ def test_the_pages_can_be_used_by_ear_and_keyboard(logged_in: WebDriver, server:
             assert table.find_element(By.TAG_NAME, "caption").text
             assert all(head.get_attribute("scope") == "col" for head in table.find_elements(By.TAG_NAME, "th"))
         assert logged_in.find_elements(By.CSS_SELECTOR, "a:empty, button:empty") == []
+
+
+# The lowest contrast of any text with what is behind it, as WCAG computes it.
+CONTRAST = """
+function parts(color) { return color.match(/[0-9.]+/g).map(Number); }
+function luminance(color) {
+  const [r, g, b] = parts(color).map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+function behind(element) {
+  for (; element; element = element.parentElement) {
+    const color = getComputedStyle(element).backgroundColor;
+    if (parts(color)[3] !== 0) return color;
+  }
+  return matchMedia('(prefers-color-scheme: dark)').matches ? 'rgb(18, 18, 18)' : 'rgb(255, 255, 255)';
+}
+const texts = [...document.querySelectorAll('body *')].filter(e => e.innerText && !e.children.length);
+return Math.min(...texts.map(element => {
+  const both = [luminance(getComputedStyle(element).color), luminance(behind(element))].sort((a, b) => b - a);
+  return (both[0] + 0.05) / (both[1] + 0.05);
+}));
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out(logged_in: WebDriver, server: Server, uuid: str, scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    logged_in.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    for path in ("", f"c/{uuid}/", "c/nothing/", "login"):
+        logged_in.get(f"{server.url}{path}")
+        assert logged_in.execute_script(f"return matchMedia('(prefers-color-scheme: {scheme})').matches")
+        assert logged_in.execute_script(CONTRAST) >= 4.5
+    logged_in.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(logged_in: WebDriver, server: Server, uuid: str) -> None:
+    for path in ("", f"c/{uuid}/", "c/nothing/"):
+        logged_in.get(f"{server.url}{path}")
+        targets = logged_in.find_elements(By.CSS_SELECTOR, "a, button, input:not([type=hidden])")
+        assert targets
+        for target in targets:
+            ActionChains(logged_in).send_keys(Keys.TAB).perform()
+            assert logged_in.switch_to.active_element == target
+            assert target.value_of_css_property("outline-style") != "none"
 
 
 def test_logging_out_ends_it(logged_in: WebDriver, server: Server) -> None:

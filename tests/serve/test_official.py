@@ -124,6 +124,22 @@ def test_arv_put_twice_goes_on_from_its_cache(official: Run, tmp_path: Path) -> 
     assert official("arv-put", "--no-progress", "--portable-data-hash", tmp_path / "again") == first
 
 
+def test_arv_put_does_as_its_options_say(official: Run, tls_server: Server, tmp_path: Path) -> None:
+    (tmp_path / "first").write_bytes(b"first")
+    (tmp_path / "second").write_bytes(b"second")
+    put = ("arv-put", "--no-progress")
+    owner = tls_server.api("GET", "users/current")["uuid"]
+    uuid = official(*put, "--project-uuid", owner, "--trash-after", "30", "first").strip()
+    record = tls_server.api("GET", f"collections/{uuid}")
+    assert record["owner_uuid"] == owner
+    assert record["trash_at"] > record["created_at"]
+    official(*put, "--update-collection", uuid, "second")
+    assert official("arv-ls", uuid).splitlines() == ["./first", "./second"]
+    assert official(*put, "--stream", "first").startswith(". 8b04d5e3775d298e78455efc5ca404d5+5+A")
+    locator = official(*put, "--raw", "--no-cache", "first").strip()
+    assert tls_server.request("GET", f"/{locator}").body == b"first"
+
+
 def test_a_collection_is_saved_opened_updated_and_saved_again(in_json: Script, tls_server: Server) -> None:
     said = in_json(
         """

@@ -82,7 +82,7 @@ def collections(found: dict[str, Any], words: str, first: int) -> bytes:
     total = found["items_available"]
     rows = [_collection_row(item) for item in found["items"]]
     caption = f"{counted(total, 'collection', 'collections')}{' found' if words else ''}"
-    table = _table(caption, ["Name", "Size", "Files", "Modified", "Portable data hash"], rows)
+    table = _table(caption, ["Name", "Size", "Files", "Modified (UTC)", "Portable data hash"], rows)
     more = _more(total, first, lambda start: f"/?{urlencode({'q': words, 'from': start})}")
     return document("Collections", _header(), tag("main", tag("h1", "Collections"), search, table, more))
 
@@ -181,4 +181,5 @@ def problem(status: int, message: str) -> bytes:
         status: The HTTP status.
         message: Why.
     """
-    return document(f"{status}", tag("main", tag("h1", "That did not work"), tag("p", message, role="alert")))
+    back = tag("p", tag("a", "Collections", href=_ROOT))
+    return document(f"{status}", tag("main", tag("h1", "That did not work"), tag("p", message, role="alert"), back))
