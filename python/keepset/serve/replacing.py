@@ -6,6 +6,8 @@ The rules are those of `lib/controller/localdb/collection.go` (`applyReplaceFile
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from keepset import Manifest
@@ -104,15 +106,16 @@ def replace_files(base: Manifest, replacements: list[Replacement], manifest_of: 
     Raises:
         Refusal: (400) A source is not there, or a file stands where a directory is needed.
     """
-    sources = {one.source: Tree(manifest_of(one.source)) for one in replacements if one.source}
     dropped = any(not replacement.target for replacement in replacements)
     tree = Tree(Manifest.parse("") if dropped else base)
     for replacement in replacements:
         if replacement.target and not dropped:
             _remove(tree, replacement.target)
-    for replacement in replacements:
-        if replacement.source:
-            _put(tree, replacement, sources[replacement.source])
+    filled = sorted((one for one in replacements if one.source), key=attrgetter("source"))
+    for name, those in groupby(filled, key=attrgetter("source")):
+        source = Tree(manifest_of(name))  # one at a time: each may be large
+        for replacement in those:
+            _put(tree, replacement, source)
     return tree.manifest()
 
 
