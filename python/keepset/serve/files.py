@@ -5,16 +5,16 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 from urllib.parse import quote
 
 from keepset import Manifest
-from keepset.keep.base import BlockClient
+from keepset.keep.parts import BlockOpener
 
 __all__ = ["Span", "content_headers", "disposition", "file_pieces", "requested_span", "zip_pieces"]
 
 _WINDOW = 1 << 26
-_HELD = 1 << 22
 _SLICE = 1 << 20
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
@@ -104,14 +104,11 @@ def disposition(name: str, *, attached: bool) -> str:
     return f"{'attachment' if attached else 'inline'}; filename*=UTF-8''{encoded}"
 
 
-def file_pieces(keep: BlockClient, manifest: Manifest, path: str, span: Span) -> Iterator[memoryview]:
-    """Yield the bytes of a file.
-
-    What a slow client holds is a small part of a block. The block is asked for again for the next part: mostly it is
-    still in the client's memory.
+def file_pieces(opener: BlockOpener, manifest: Manifest, path: str, span: Span) -> Iterator[bytes]:
+    """Yield the bytes of a file; what a slow client holds is one piece, and no open file.
 
     Args:
-        keep: What has the blocks.
+        opener: Opens the blocks.
         manifest: What has the file.
         path: The file.
         span: Which part of it.
@@ -122,16 +119,20 @@ def file_pieces(keep: BlockClient, manifest: Manifest, path: str, span: Span) ->
     # A plan of all of a large file at once could be large itself.
     for start in range(span.start, span.end, _WINDOW):
         for locator, offset, length in manifest.read_plan(path, start, min(_WINDOW, span.end - start)):
-            for at in range(offset, offset + length, _HELD):
-                held = memoryview(bytes(memoryview(keep.get(locator))[at : min(at + _HELD, offset + length)]))
-                yield from (held[first : first + _SLICE] for first in range(0, len(held), _SLICE))
+            for at in range(offset, offset + length, _SLICE):
+                yield _part(opener, locator, at, min(at + _SLICE, offset + length))
 
 
-def zip_pieces(keep: BlockClient, manifest: Manifest, folder: str) -> Iterator[bytes]:
+def _part(opener: BlockOpener, locator: str, start: int, end: int) -> bytes:
+    with closing(opener.open(locator)) as block:
+        return block.read(start, end)
+
+
+def zip_pieces(opener: BlockOpener, manifest: Manifest, folder: str) -> Iterator[bytes]:
     """Yield a zip archive of a folder. Files are stored as they are: what is large mostly is compressed already.
 
     Args:
-        keep: What has the blocks.
+        opener: Opens the blocks.
         manifest: What has the folder.
         folder: The folder; empty for all of it.
 
@@ -149,7 +150,7 @@ def zip_pieces(keep: BlockClient, manifest: Manifest, folder: str) -> Iterator[b
                 path = f"{top}/{name}"
                 entry = zipfile.ZipInfo(_printable(f"{inside}/{name}".lstrip("/")), moment)
                 with archive.open(entry, "w", force_zip64=True) as target:
-                    for piece in file_pieces(keep, manifest, path, Span(0, manifest.stat(path).size)):
+                    for piece in file_pieces(opener, manifest, path, Span(0, manifest.stat(path).size)):
                         target.write(piece)
                         yield sink.take()
                 yield sink.take()
