@@ -209,6 +209,19 @@ def test_a_request_id_comes_back_and_a_wrong_one_does_not(server: Server) -> Non
     assert len(made) == 24
 
 
+def test_nothing_is_read_for_who_has_left(server: Server) -> None:
+    signed = server.put(bytes(LARGEST))
+    connection = server.connect()
+    headers = {"Authorization": f"Bearer {server.token}", "X-Request-Id": "req-has-left"}
+    connection.request("GET", f"/{signed}", headers=headers)
+    connection.getresponse().read(100)
+    connection.close()
+    seen = len(server.log_lines(0))
+    while not (lines := [line for line in server.log_lines(0) if line["request_id"] == "req-has-left"]):
+        seen = len(server.log_lines(seen + 1))
+    assert lines[0]["sent"] < LARGEST
+
+
 def test_slow_bodies_do_not_hold_up_others(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as link:
         head = f"PUT /{FOO} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from starlette.responses import Response
 from keepset import errors
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep._folder import EMPTY_HASH
-from keepset.keep.parts import BlockOpener, IncomingBlock, OpenBlock
+from keepset.keep.parts import IncomingBlock, OpenBlock
 from keepset.serve.bodies import PART, declared_length, parts
 from keepset.serve.discovery import STORAGE_CLASS
 from keepset.serve.replies import CORS, Data, Refusal, Sliced, text
@@ -62,7 +61,6 @@ class Keep:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._opener = BlockOpener(service.store.keep)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request; the reply goes out while the block counts as held."""
@@ -73,7 +71,7 @@ class Keep:
             await text(refusal.message, refusal.status)(scope, receive, send)
 
     async def _answer(self, request: Request, send: "Send") -> None:
-        found = _REQUEST.fullmatch(unquote(request.scope["path"]))
+        found = _REQUEST.fullmatch(request.scope["path"])
         match request.method:
             case "GET" | "HEAD" if found:
                 await self._read(request, _parse(found[1]), send)
@@ -119,7 +117,7 @@ class Keep:
 
     def _open(self, locator: _Locator) -> OpenBlock:
         try:
-            return self._opener.open(f"{locator.digest}+{locator.size}")
+            return self._service.opener.open(f"{locator.digest}+{locator.size}")
         except errors.BlockDamagedError as error:
             self._size(locator)  # it may be the locator that is wrong
             raise _refused(error) from error

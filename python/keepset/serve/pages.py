@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from keepset import errors
-from keepset.keep.parts import BlockOpener
 from keepset.serve import listing
 from keepset.serve.bodies import read_body
 from keepset.serve.files import Span, content_headers, disposition, file_pieces, requested_span, zip_pieces
@@ -59,7 +58,6 @@ class Pages:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._opener = BlockOpener(service.store.keep)
 
     async def style(self, request: Request) -> Response:
         """Answer with the style sheet."""
@@ -135,7 +133,7 @@ class Pages:
         if request.query_params.get("zip") is not None:
             name = f"{found.name}.zip"
             headers = {**_SAFETY, "Content-Disposition": disposition(name, attached=True)}
-            pieces = zip_pieces(self._opener, found.manifest, found.path)
+            pieces = zip_pieces(self._service.opener, found.manifest, found.path)
             return StreamingResponse(_unless_head(request, pieces), 200, headers, "application/zip")
         if not request.scope["path"].endswith("/"):
             return RedirectResponse(found.address, 303, _SAFETY)
@@ -163,7 +161,7 @@ class Pages:
         return self._bytes(request, found, span, headers, 206)
 
     def _bytes(self, request: Request, found: Found, span: Span, headers: dict[str, str], status: int) -> Response:
-        pieces = file_pieces(self._opener, found.manifest, found.path, span)
+        pieces = file_pieces(self._service.opener, found.manifest, found.path, span)
         headers["Content-Length"] = str(span.end - span.start)
         return StreamingResponse(_unless_head(request, pieces), status, headers)
 

@@ -25,7 +25,8 @@ CORS = {
     "Access-Control-Allow-Methods": "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Http-Method-Override, X-Keep-Desired-Replicas,"
     " X-Keep-Signature, X-Keep-Storage-Classes, X-Request-Id",
-    "Access-Control-Expose-Headers": "X-Keep-Locator, X-Keep-Replicas-Stored, X-Keep-Storage-Classes-Confirmed",
+    "Access-Control-Expose-Headers": "X-Keep-Locator, X-Keep-Replicas-Stored,"
+    " X-Keep-Storage-Classes-Confirmed, X-Request-Id",
     "Access-Control-Max-Age": "86400",
 }
 """For scripts of other sites. Nothing that they can reach takes a cookie: they need a token of their own."""
@@ -79,14 +80,25 @@ class Sliced(Response):
         if scope["method"] == "HEAD" or not self._size:
             await send({"type": "http.response.body"})
             return
-        left = self._size
-        async for piece in self._pieces:
-            left -= len(piece)
-            try:
+        leaving = asyncio.ensure_future(_end(receive))
+        try:
+            left = self._size
+            async for piece in self._pieces:
+                left -= len(piece)
                 async with asyncio.timeout(IDLE_SECONDS):
                     await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
-            except TimeoutError:
-                raise ClientDisconnect from None
+                if leaving.done() and left:
+                    raise ClientDisconnect  # to send to who has left is no error, and would go on for nobody
+        except TimeoutError:
+            raise ClientDisconnect from None
+        finally:
+            leaving.cancel()
+
+
+async def _end(receive: "Receive") -> None:
+    """Wait until the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Data(Sliced):

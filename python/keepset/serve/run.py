@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from keepset.errors import ConfigError
+from keepset.keep.parts import BlockOpener
 from keepset.serve.access import Access
 from keepset.serve.app import build
 from keepset.serve.bodies import Budget
@@ -26,7 +27,7 @@ from keepset.session import Store
 __all__ = ["Listening", "serve"]
 
 _MEMORY = 1 << 29
-"""What all requests together hold, in bytes. Blocks that the web page sends are kept besides (`KeepBlockCache`)."""
+"""What all requests together hold, in bytes."""
 
 _CONNECTIONS = 1000
 _GRACE_SECONDS = 60
@@ -96,7 +97,8 @@ def serve(store: Store, access: Access, listening: Listening, ready: Callable[[s
     if listening.self_signed:
         certificate, key = self_signed(store.path, listening.host)
     _log_as_json()
-    service = Service(store, access, Signer(access.signing_key, listening.signature_lifetime), Budget(_MEMORY))
+    signer = Signer(access.signing_key, listening.signature_lifetime)
+    service = Service(store, access, signer, Budget(_MEMORY), BlockOpener(store.keep))
     config = uvicorn.Config(
         build(service, _write_line),
         http=Protocol,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
+from keepset.keep.parts import BlockOpener
 from keepset.serve.access import Access
 from keepset.serve.bodies import Budget
 from keepset.serve.log import note_caller
@@ -40,12 +41,14 @@ class Service:
         access: Who may use it.
         signer: Signs its blocks.
         budget: Bounds what all requests hold in memory.
+        opener: Opens its blocks for who reads them.
     """
 
     store: Store
     access: Access
     signer: Signer
     budget: Budget
+    opener: BlockOpener
 
     def caller(self, request: Request) -> Caller | None:
         """Say whose request it is, or None if its token is none of ours.
