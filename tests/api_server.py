@@ -85,12 +85,14 @@ class Answer(NamedTuple):
         headers: Further headers.
         fault: `"reset"` (no reply at all), `"short"` (less of the body than promised), `"slow"` (too late), or
             `"close"` (a good reply, and then the connection is closed without a word).
+        reason: What stands behind the status; None for the usual.
     """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = MappingProxyType({})
     fault: str = ""
+    reason: str | None = None
 
 
 def refusal(status: int, *messages: str) -> Answer:
@@ -308,7 +310,7 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 headers["Content-Encoding"] = "gzip"
             if answer.fault == "short":
                 body += b"and more"
-            self.send_response(answer.status)
+            self.send_response(answer.status, answer.reason)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()

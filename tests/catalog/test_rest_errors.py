@@ -212,10 +212,13 @@ def shown(error: BaseException) -> str:
     [
         refusal(401, f"token {TOKEN} is not known"),
         Answer(403, f"<html>{TOKEN}</html>".encode()),
+        Answer(403, {"errors": [f"{SECRET} is not known"]}),
+        Answer(302, b"", {"Location": f"https://zzzzz.example/?api_token={TOKEN}"}),
+        Answer(403, b"", reason=f"no {TOKEN}"),
         Answer(fault="reset"),
-        Answer(body=b"no json"),
+        Answer(body=f"no json, but {TOKEN}".encode()),
     ],
-    ids=["refusal", "page", "reset", "no-json"],
+    ids=["refusal", "page", "part", "header", "reason", "reset", "no-json"],
 )
 def test_no_token_gets_out(
     impatient: ThreadSafeAPIClient, server: ApiServer, answer: Answer, caplog: pytest.LogCaptureFixture

@@ -13,10 +13,10 @@ import pytest
 from certificates import make_certificate
 from keep_server import Answer, Api, KeepServer, item
 from keepset import errors
+from keepset._secrets import Secret
 from keepset.keep import KeepBlockCache
 from keepset.keep._connections import manager_for
 from keepset.keep.client import KeepClient
-from keepset.keep.transport import Secret
 from samples import A, locator
 
 if TYPE_CHECKING:
@@ -198,7 +198,8 @@ def test_a_request_goes_through_the_proxy(server: KeepServer, monkeypatch: pytes
 
 
 def test_the_token_is_in_no_message(server: KeepServer, client_of: ClientOf, caplog: pytest.LogCaptureFixture) -> None:
-    server.always = Answer(403, f"Bearer {TOKEN} may not do this".encode(), {"X-Token": TOKEN})
+    secret = TOKEN.rpartition("/")[2]
+    server.always = Answer(403, f"Bearer {TOKEN} may not do this, nor {secret}".encode(), {"X-Token": TOKEN})
     client = client_of(server, num_retries=1)
     texts = [repr(client), repr(client.api_token), f"{vars(client)}"]
     with caplog.at_level(logging.DEBUG):
@@ -220,6 +221,20 @@ def test_the_token_is_in_no_message(server: KeepServer, client_of: ClientOf, cap
 
 def test_a_secret_is_a_text_that_does_not_show() -> None:
     assert (f"{Secret('abc')}", repr({"k": Secret("abc")})) == ("abc", "{'k': '…'}")
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("v2/zzzzz-gj3su-000000000000000/a1b2", "v2/zzzzz-gj3su-000000000000000/… …"),
+        ("a1b2", "… …"),
+        ("x/a1b2", "… a1b2"),
+        ("v2/u/", "… a1b2"),
+        ("", " a1b2"),
+    ],
+)
+def test_what_others_say_is_told_without_the_secret(token: str, shown: str) -> None:
+    assert Secret(token).redact(f"{token} a1b2") == shown
 
 
 @pytest.mark.parametrize("token", ["a\nb", "a\r\nX-Evil: 1", "é", "a\x00b"])

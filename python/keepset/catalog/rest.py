@@ -82,8 +82,9 @@ class Request:
         try:
             return json.loads(reply.body)
         except ValueError:
-            message = f"the reply is no JSON: {reply.body[:80]!r}"
-            raise errors.ApiError.of(reply.status, message, self.uri, request_id) from None
+            status, told = reply.status, self._client._transport.redact(reply.body.decode("utf-8", "replace"))
+        del reply  # what it repeats of the request is not to be among the variables of a traceback
+        raise errors.ApiError.of(status, f"the reply is no JSON: {told[:80]!r}", self.uri, request_id)
 
     def _page(self, offset: int) -> Request:
         """Return the same request from another record on."""

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from keepset import __version__, errors
 from keepset._pools import pool_manager
+from keepset._secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ class Transport:
     ) -> None:
         if not _is_word(token):  # whose text would be in the error of the library that is to send it
             raise errors.ConfigError("the API token has spaces, line ends, or other characters that no token has")
-        self._token = token
+        self._token = Secret(token)
         self._insecure = insecure
         connect = _CONNECT_SECONDS if timeout is None else min(timeout, _CONNECT_SECONDS)
         self._timeout = urllib3.Timeout(connect=connect, read=timeout)
@@ -153,7 +154,7 @@ class Transport:
         self, method: str, url: str, request_id: str, headers: Mapping[str, str], body: bytes | None
     ) -> Reply | _Failure:
         own = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": Secret(f"Bearer {self._token}"),
             "User-Agent": f"keepset/{__version__}",
             "Accept-Encoding": "gzip, deflate",
             "X-Request-Id": request_id,
@@ -170,11 +171,21 @@ class Transport:
                 redirect=False,
             )
         except HTTPError as error:
-            return _Failure(str(error), _is_certificate_error(error), isinstance(error, ProtocolError))
-        # The last one of several headers with one name, and the token nowhere, whatever the server says.
-        found = {name.lower(): value for name, value in response.headers.items()}
-        content = response.data.replace(self._token.encode(), b"[token]") if response.status >= 300 else response.data
-        return Reply(response.status, response.reason or "", found, content)
+            return _Failure(self.redact(str(error)), _is_certificate_error(error), isinstance(error, ProtocolError))
+        # The last one of several headers with one name.
+        found = {name.lower(): self.redact(value) for name, value in response.headers.items()}
+        content = response.data
+        if response.status >= 300:  # it will be in an error
+            content = self.redact(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        return Reply(response.status, self.redact(response.reason or ""), found, content)
+
+    def redact(self, text: str) -> str:
+        """Return what a server says without the token.
+
+        Args:
+            text: What it says.
+        """
+        return self._token.redact(text)
 
 
 def _is_word(text: str) -> bool:

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from keepset import config, errors, util
+from keepset._secrets import Secret
 from keepset.keep.cache import KeepBlockCache
 from keepset.keep.flat import FlatKeep
 from keepset.keep.network import NetworkKeep
@@ -15,7 +16,7 @@ from keepset.keep.prefetching import Prefetcher
 from keepset.keep.services import Discovered, Fixed, Services
 from keepset.keep.stats import Counter, KeepStats
 from keepset.keep.timing import Clock, Timeouts
-from keepset.keep.transport import Secret, Transport
+from keepset.keep.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

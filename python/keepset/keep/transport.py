@@ -18,6 +18,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from keepset._core import prefer_large_pages
+from keepset._secrets import Secret
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.errors import HttpError
 from keepset.keep._connections import Body, StaleConnection, manager_for, raw_reply
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from urllib3.response import BaseHTTPResponse
 
-__all__ = ["Reply", "Secret", "Terms", "Transport"]
+__all__ = ["Reply", "Terms", "Transport"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +38,6 @@ _SLICE = 1 << 20
 _LONGEST_EXPLANATION = 300
 _LONGEST_LOCATOR = 4096
 _SHORTEST = 0.001  # a timeout of 0 would mean not to wait at all
-
-
-class Secret(str):
-    """A token: a text that does not show in a `repr`, and so not in what prints variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        """Show that there is one."""
-        return "'…'"
 
 
 class Terms(NamedTuple):
@@ -146,7 +137,7 @@ class Transport:
             try:
                 if not check_http_response_success(reply.status):
                     explanation = _text(reply, _LONGEST_EXPLANATION, self._pace(terms))
-                    raise HttpError(reply.status, self._redacted(f"{reply.reason}: {explanation}".strip(": ")))
+                    raise HttpError(reply.status, self._token.redact(f"{reply.reason}: {explanation}".strip(": ")))
                 yield reply
             finally:
                 if raw.length == 0:
@@ -155,7 +146,7 @@ class Transport:
                     reply.close()
                 reply.release_conn()
         except (HTTPError, http.client.HTTPException, OSError, TooSlow) as error:
-            outcome = self._redacted(str(error) or type(error).__name__)
+            outcome = self._token.redact(str(error) or type(error).__name__)
             raise HttpError(0, outcome) from None
         finally:
             # Without the signature: whoever has both the locator and a token may read the block.
@@ -190,9 +181,6 @@ class Transport:
             except ProtocolError as error:
                 if not isinstance(error.args[-1], StaleConnection):
                     raise
-
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._token, "…") if self._token else text
 
 
 def _slices(data: memoryview, pace: Pace) -> Iterator[memoryview]:
