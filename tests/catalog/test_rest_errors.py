@@ -118,6 +118,7 @@ def test_waits_grow_and_are_random_and_bounded(
         ("-1", 0, 2),
         ("soon", 0, 2),
         ("", 0, 2),
+        ("Wed, 99999999999999999999 Oct 2015 07:28:00 GMT", 0, 2),
         (email.utils.format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)), 60, 60),
         ("Wed, 21 Oct 2015 07:28:00 -0000", 0, 2),
     ],
@@ -167,6 +168,23 @@ def test_no_server(no_settings: None, waits: list[float]) -> None:
     with pytest.raises(errors.ApiConnectionError, match="refused"):
         api("v1", discoveryServiceUrl="http://localhost:1/{api}/{apiVersion}", token=TOKEN, num_retries=2)
     assert len(waits) == 2
+
+
+@pytest.mark.parametrize("host", ["zzzzz.example:port", "zzzzz.example:99999", "zzzzz..example", "[::1", ":443"])
+def test_what_is_no_address_will_not_become_one(no_settings: None, waits: list[float], host: str) -> None:
+    with pytest.raises(errors.ApiConnectionError, match=r"\[req-\w+\] GET https://"):
+        api("v1", host=host, token=TOKEN)
+    assert waits == []
+
+
+@pytest.mark.parametrize("proxy", ["socks5://localhost:1", "http://localhost:port"])
+def test_a_proxy_that_cannot_be_one(
+    no_settings: None, waits: list[float], monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(errors.ApiConnectionError, match=r"socks5|localhost:port"):
+        api("v1", host="zzzzz.example", token=TOKEN)
+    assert waits == []
 
 
 def test_every_error_has_the_identifier_of_the_request(client: ThreadSafeAPIClient, server: ApiServer) -> None:

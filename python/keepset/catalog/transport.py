@@ -55,7 +55,7 @@ class _Failure(NamedTuple):
 
     Attributes:
         reason: What the library says.
-        is_final: Whether there never will be one.
+        is_final: Whether there never will be one: the address is none, or the certificate not to be trusted.
         is_abrupt: Whether the server has closed the connection: perhaps before it had the request, since it was idle.
     """
 
@@ -159,9 +159,8 @@ class Transport:
             "Accept-Encoding": "gzip, deflate",
             "X-Request-Id": request_id,
         }
-        pools = pool_manager(url, insecure=self._insecure)
         try:
-            response = pools.request(
+            response = pool_manager(url, insecure=self._insecure).request(
                 method,
                 url,
                 body=body,
@@ -170,8 +169,9 @@ class Transport:
                 retries=False,
                 redirect=False,
             )
-        except HTTPError as error:
-            return _Failure(self.redact(str(error)), _is_certificate_error(error), isinstance(error, ProtocolError))
+        except (HTTPError, ValueError) as error:  # the latter if an address is none: the server's, or a proxy's
+            is_final = isinstance(error, ValueError) or _is_certificate_error(error)
+            return _Failure(self.redact(str(error)), is_final, isinstance(error, ProtocolError))
         # The last one of several headers with one name.
         found = {name.lower(): self.redact(value) for name, value in response.headers.items()}
         content = response.data
@@ -219,7 +219,7 @@ def _seconds(retry_after: str) -> float:
         return float(retry_after)
     try:
         moment = email.utils.parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
