@@ -250,6 +250,12 @@ def test_no_token_gets_out(
     assert not [text for text in told if SECRET in text]
 
 
+def test_a_pickle_has_no_token(client: ThreadSafeAPIClient) -> None:
+    for one in (client, client.collections(), client.collections().list()):
+        with pytest.raises(TypeError, match="has a token"):
+            pickle.dumps(one)
+
+
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN} ", "é", f"{TOKEN}\r\nX-Evil: 1"])
 def test_a_token_that_cannot_be_one_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(errors.ConfigError, match="token") as caught:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from keepset import errors, util
 from keepset.catalog.discovery import discover, document_url
@@ -285,6 +285,14 @@ class ApiClient(Resource):
     def __repr__(self) -> str:
         """Show which cluster."""
         return f"<keepset.api {self._place()}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: Always: whoever has the pickle would have the token.
+        """
+        raise TypeError("a client of the API has a token and is not pickled: make one where it is needed")
 
     def _place(self) -> str:
         return urllib.parse.urlsplit(self._baseUrl).netloc
