@@ -179,11 +179,29 @@ def test_writers_at_once_leave_a_whole_file(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"resources": {}, "rootUrl": "x"}', b'{"resources": []}'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"{}", b'{"resources": {}, "rootUrl": "x"}', b'{"resources": []}', b"[" * 100_000]
+)
 def test_what_is_no_description_is_refused(server: ApiServer, body: bytes) -> None:
     server.script(DISCOVERY, Answer(body=body))
     with pytest.raises(errors.ApiError, match="no discovery document"):
         connect(server)
+
+
+@pytest.mark.parametrize("root", [5, None, "", "/", "ftp://zzzzz.example/", "https:", "http://[::1"])
+def test_a_description_says_where_the_api_is(server: ApiServer, root: object) -> None:
+    server.script(DISCOVERY, Answer(body=discovery_document("") | {"rootUrl": root}))
+    with pytest.raises(errors.ApiError, match="no discovery document"):
+        connect(server)
+
+
+def test_what_came_from_a_server_that_was_not_verified_is_kept_for_those_who_do_not_verify(server: ApiServer) -> None:
+    server.script(DISCOVERY, Answer(body=discovery_document("https://else.example"), headers=server.discovery_headers))
+    for _ in range(2):
+        assert connect(server, insecure=True)._rootDesc["rootUrl"] == "https://else.example/"
+        assert connect(server)._rootDesc["rootUrl"] == f"{server.url}/"
+        forget()
+    assert server.discoveries == 2
 
 
 def test_a_server_without_a_description(server: ApiServer) -> None:

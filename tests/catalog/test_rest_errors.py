@@ -276,7 +276,7 @@ def test_a_certificate_must_be_trusted(
         with api("v1", host=server.host, token=TOKEN, insecure=True) as client:
             assert ask(client)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        with api("v1", host=server.host, token=TOKEN, cache=False) as client:
+        with api("v1", host=server.host, token=TOKEN) as client:
             assert ask(client)
         with pytest.raises(errors.ApiConnectionError, match="mismatch"):
             api("v1", host=server.host.replace("localhost", "127.0.0.1"), token=TOKEN, cache=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from keepset import errors
@@ -26,7 +27,7 @@ _SEPARATOR = b"\r\n\r\n"
 _MAX_AGE = re.compile(r"max-age=(\d+)")
 _KEPT_HEADERS = ("cache-control", "content-type", "date", "etag")
 
-# By address: until when, and the text.
+# By address, and whether it is verified: until when, and the text.
 _texts: dict[str, tuple[float, bytes]] = {}
 
 
@@ -41,7 +42,7 @@ def document_url(template: str, version: str) -> str:
 
 
 def discover(
-    url: str, fetch: Callable[[], Reply], cache: ThreadSafeHTTPCache | None, *, memory: bool
+    url: str, fetch: Callable[[], Reply], cache: ThreadSafeHTTPCache | None, *, memory: bool, verified: bool
 ) -> dict[str, Any]:
     """Return the document at an address.
 
@@ -50,15 +51,18 @@ def discover(
         fetch: Asks the server for it.
         cache: What is kept on the disk.
         memory: Whether what this process has read before will do.
+        verified: Whether the server's certificate is checked. The document tells where to send the token, so one that
+            anybody may have written is not kept for those who check.
 
     Raises:
         ApiError: The server does not give it, or it is none.
         ConfigError: It says that the API is to be spoken to in clear text, and came encrypted.
     """
-    until, text = _texts.get(url, (0.0, b""))
+    name = url if verified else f"{url}#unverified"
+    until, text = _texts.get(name, (0.0, b""))
     if memory and time.time() < until:
         return _parse(text, url)
-    kept = _kept(url, cache) if cache else None
+    kept = _kept(name, url, cache) if cache else None
     if kept is not None:
         return kept
     reply = fetch()
@@ -67,16 +71,16 @@ def discover(
     document = _parse(reply.body, url)
     lifetime = _lifetime(reply.headers.get("cache-control", ""))
     if memory and lifetime:
-        _texts[url] = (time.time() + lifetime, reply.body)
+        _texts[name] = (time.time() + lifetime, reply.body)
     if cache and lifetime:
-        cache.set(url, _with_headers(reply))
+        cache.set(name, _with_headers(reply))
     return document
 
 
-def _kept(url: str, cache: ThreadSafeHTTPCache) -> dict[str, Any] | None:
+def _kept(name: str, url: str, cache: ThreadSafeHTTPCache) -> dict[str, Any] | None:
     """Return a document that is on the disk, unless it is too old, or is none."""
-    headers, separator, text = (cache.get(url) or b"").partition(_SEPARATOR)
-    if not separator or cache.age(url) >= _lifetime(headers.decode("latin-1").lower()):
+    headers, separator, text = (cache.get(name) or b"").partition(_SEPARATOR)
+    if not separator or cache.age(name) >= _lifetime(headers.decode("latin-1").lower()):
         return None
     try:
         return _parse(text, url)
@@ -100,9 +104,11 @@ def _with_headers(reply: Reply) -> bytes:
 def _parse(text: bytes, url: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-        is_document = isinstance(document["resources"], dict) and isinstance(document["servicePath"], str)
         root = document["rootUrl"]
-    except (ValueError, KeyError, TypeError):
+        is_document = (
+            isinstance(document["resources"], dict) and isinstance(document["servicePath"], str) and _is_address(root)
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_document = False
     if not is_document:
         raise errors.ApiError.of(404, f"what is at {url} is no discovery document", url)
@@ -110,3 +116,7 @@ def _parse(text: bytes, url: str) -> dict[str, Any]:
         raise errors.ConfigError(f"{url} names an API at {root}, which is not encrypted: the token is not sent there")
     found: dict[str, Any] = document
     return found
+
+
+def _is_address(url: object) -> bool:
+    return isinstance(url, str) and url.startswith(("http:", "https:")) and bool(urllib.parse.urlsplit(url).netloc)

@@ -273,7 +273,8 @@ class ApiClient(Resource):
         def fetch() -> Reply:
             return self._transport.send("GET", url, request_id or util.new_request_id())
 
-        self._rootDesc = discover(url, fetch, http_cache("discovery") if cache else None, memory=cache)
+        cached = http_cache("discovery") if cache else None
+        self._rootDesc = discover(url, fetch, cached, memory=cache, verified=not insecure)
         self._baseUrl: str = urllib.parse.urljoin(self._rootDesc["rootUrl"], self._rootDesc["servicePath"])
         if not self._baseUrl.endswith("/"):
             self._baseUrl += "/"
