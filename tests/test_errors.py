@@ -194,6 +194,22 @@ def test_the_reason_of_an_api_error_is_the_servers(content: bytes, reason: str) 
         assert official.ApiError(reply, content)._get_reason() in {reason, "Bad Gateway"}
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"errors": "no such thing"}', "no such thing"),  # of which 3.2.1 makes "n; o;  ; s; u; ..."
+        (b'{"errors": [1, null]}', "1; None"),
+        (b'{"errors": []}', "Not Found"),
+        (b'{"errors": ""}', "Not Found"),
+        (b'{"errors": {"a": 1}}', "Not Found"),
+        (b"[" * 100_000, "Not Found"),
+    ],
+    ids=["text", "numbers", "none", "empty", "object", "deep"],
+)
+def test_the_reason_of_an_unusual_reply(content: bytes, reason: str) -> None:
+    assert errors.ApiError(errors.ApiError.of(404, "").resp, content).reason == reason
+
+
 def test_a_request_that_was_answered_is_told_as_by_the_official_client() -> None:
     official = pytest.importorskip("arvados.errors")
     for answer, status in (("Service Unavailable", 503), ("could not connect", 0)):

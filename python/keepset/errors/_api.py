@@ -109,9 +109,12 @@ class ApiError(KeepsetError, RuntimeError):
         import json
 
         try:
-            return "; ".join(map(str, json.loads(self.content)["errors"]))
-        except (KeyError, TypeError, ValueError):
-            return self.resp.reason.strip()
+            told = json.loads(self.content)["errors"]
+        except (KeyError, TypeError, ValueError, RecursionError):
+            told = None
+        if isinstance(told, list) and told:
+            return "; ".join(map(str, told))
+        return told if isinstance(told, str) and told else self.resp.reason.strip()
 
     def __str__(self) -> str:
         """Say what was refused and why."""
