@@ -1,12 +1,15 @@
 """The usual form of messages."""
 
 import logging
+import subprocess
+import sys
 
 import arvados.logging as official
 import pytest
 
 import keepset.logging
 from keepset import config
+from serving import environment
 
 
 def test_the_form_is_that_of_the_official_client() -> None:
@@ -38,3 +41,19 @@ def test_the_settings_say_how_much_is_logged(
     log.setLevel(usual)
     assert found == after
     assert log.handlers == handlers  # none of ours; other tests may have run a command in this process
+
+
+def test_a_client_whose_cluster_is_named_asks_the_settings_how_much_is_logged() -> None:
+    script = (
+        "import logging, keepset, keepset.api\n"
+        "try: keepset.api('v1', host='[', token='t', num_retries=0)\n"
+        "except keepset.errors.ApiConnectionError: print(logging.getLogger('keepset').level)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(ARVADOS_DEBUG="1"),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == f"{logging.DEBUG}\n"

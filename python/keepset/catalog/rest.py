@@ -11,7 +11,7 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from keepset import errors, util
+from keepset import config, errors, util
 from keepset.catalog.discovery import discover, document_url
 from keepset.catalog.http_cache import http_cache
 from keepset.catalog.methods import MethodDescription, python_name
@@ -264,6 +264,7 @@ class ApiClient(Resource):
         request_id: str | None = None,
         timeout: float | None = 300,
     ) -> None:
+        config.settings()  # which say how much is logged, also where a cluster is named
         self.api_token = token
         self.insecure = insecure
         self.request_id = request_id
