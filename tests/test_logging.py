@@ -12,6 +12,12 @@ from keepset import config
 from serving import environment
 
 
+def run(script: str, **variables: str) -> str:
+    """Run a script in a process of its own, and return what it prints."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, env=environment(**variables), check=True, capture_output=True, text=True).stdout
+
+
 def test_the_form_is_that_of_the_official_client() -> None:
     assert keepset.logging.log_format == official.log_format
     assert keepset.logging.log_date_format == official.log_date_format
@@ -20,8 +26,16 @@ def test_the_form_is_that_of_the_official_client() -> None:
     assert f"keepset[{record.process}] WARNING: a message" in keepset.logging.log_handler.format(record)
 
 
-def test_nothing_is_attached_unasked() -> None:
-    assert keepset.logging.log_handler not in logging.getLogger("keepset").handlers
+def test_no_import_attaches_a_handler() -> None:
+    script = (
+        "import importlib, logging, pkgutil, keepset\n"
+        "names = [one.name for one in pkgutil.walk_packages(keepset.__path__, 'keepset.')]\n"
+        "for name in names: importlib.import_module(name)\n"
+        "print(len(names) > 100, [logging.getLogger(name).handlers for name in ('', 'keepset', *names)])\n"
+    )
+    found = run(script)
+    assert found.startswith("True [[], ")
+    assert "Handler" not in found
 
 
 @pytest.mark.parametrize(
@@ -49,11 +63,4 @@ def test_a_client_whose_cluster_is_named_asks_the_settings_how_much_is_logged() 
         "try: keepset.api('v1', host='[', token='t', num_retries=0)\n"
         "except keepset.errors.ApiConnectionError: print(logging.getLogger('keepset').level)\n"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment(ARVADOS_DEBUG="1"),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert told.stdout == f"{logging.DEBUG}\n"
+    assert run(script, ARVADOS_DEBUG="1") == f"{logging.DEBUG}\n"
