@@ -179,6 +179,33 @@ def test_a_source_that_goes_meanwhile(server: ApiServer, opened: Open, uuid: str
     assert len(saves(server)) == 3  # ours that was refused, theirs, and ours again
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda collection: collection.rename("d/e/c", "moved"),
+        lambda collection: collection.write_bytes("a", b"mine"),
+        lambda collection: collection.remove("d/b"),
+    ],
+    ids=["rename", "edit", "remove"],
+)
+def test_a_save_whose_reply_is_lost_is_done_once(
+    server: ApiServer, opened: Open, uuid: str, act: Callable[[Collection], object]
+) -> None:
+    def lost(request: Recorded) -> Answer:
+        del server.handlers[f"PUT collections/{uuid}"]
+        server.usual(request)
+        return Answer(fault="reset")
+
+    server.handlers[f"PUT collections/{uuid}"] = lost
+    collection = opened()
+    act(collection)
+    expected = contents(collection)
+    collection.save()
+    assert len(saves(server)) == 2
+    assert contents(opened()) == contents(collection) == expected
+    assert collection.committed()
+
+
 def test_somebody_who_is_always_ahead(server: ApiServer, opened: Open, uuid: str) -> None:
     number = iter(range(1000))
 
