@@ -217,7 +217,7 @@ def test_a_part_of_a_block_that_is_here() -> None:
     assert cache.part(A, 0, 1) is None
     cache.block(A, lambda: b"abc")
     assert (cache.part(A + "+Kzzzzz", 1, 2), cache.part(A, 0, 0), cache.part(A, 2, 2)) == (b"bc", b"", None)
-    assert (cache.hits, cache.misses) == (2, 1)
+    assert (cache.hits_counter.get(), cache.misses_counter.get()) == (2, 1)
 
 
 def test_there_is_room_for_a_block_before_it_comes() -> None:
@@ -296,6 +296,6 @@ def test_on_the_disk_all_blocks_are_kept_for_other_processes(tmp_path: Path) -> 
         cache = KeepBlockCache(disk_cache=True, disk_cache_dir=str(tmp_path))
         assert cache.block(block, lambda: b"aaa") == b"aaa"
         assert cache.get(block) == b"aaa"
-    assert (cache.hits, cache.misses, cache.disk_size) == (1, 0, 3)
+    assert (cache.hits_counter.get(), cache.misses_counter.get(), cache.disk_size) == (1, 0, 3)
     cache.clear()
     assert cache.get(block) == b"aaa"

@@ -221,8 +221,11 @@ def test_the_api_clients_id_is_used(server: KeepServer, client_of: ClientOf) -> 
     client = client_of(server)
     assert client.api_client is not None
     client.api_client.request_id = "req-of-a-container"
-    client.get(server.add(BLOCK))
-    assert server.requests[0].headers["X-Request-Id"] == "req-of-a-container"
+    name = server.add(BLOCK)
+    for operation in (client.get, client.head, client.refresh_signature):
+        operation(name)
+    client.put(b"aaa", copies=1)
+    assert [request.headers["X-Request-Id"] for request in server.requests] == ["req-of-a-container"] * 4
 
 
 @pytest.mark.parametrize("name", ["req\r\nX-Evil: 1", "", "é", "a b", "x" * 256])

@@ -7,11 +7,12 @@ import random
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from gate import PATIENCE
-from keep_server import Api, KeepServer
+from keep_server import Answer, Api, KeepServer
 from keepset import errors
 from keepset.collection import Collection, CollectionReader
 from keepset.keep import BlockClient, KeepBlockCache, KeepLocator
@@ -164,6 +165,61 @@ def test_the_official_client_reads_what_ours_has_written(servers: Servers, clien
     assert ours.weighted_service_roots(found) == theirs.weighted_service_roots(keep.KeepLocator(name))
     asked = [server for server in several if any(request.method == "GET" for request in server.requests)]
     assert len(asked) == 1  # it looks first where ours has put it
+
+
+# What programs for the official client look at, and set.
+
+
+def test_the_counters_of_the_official_client(servers: Servers, client_of: ClientOf) -> None:
+    client = client_of(*servers(2))
+    client.put(b"aaa", copies=2)
+    client.get(A)
+    client.get(A)
+    client.head(A)
+    assert (client.put_counter.get(), client.get_counter.get()) == (1, 3)
+    assert (client.upload_counter.get(), client.download_counter.get()) == (6, 3)
+    assert (client.hits_counter.get(), client.misses_counter.get()) == (1, 1)
+
+
+def test_a_client_says_whether_a_service_is_no_disk(server: KeepServer, client_of: ClientOf, tmp_path: Path) -> None:
+    assert not client_of(server).using_proxy
+    assert client_of(server, kind="blob").using_proxy
+    assert client_of(api_client=None, proxy=server.url).using_proxy
+    assert not KeepClient(local_store=str(tmp_path)).using_proxy
+
+
+def test_the_token_can_be_changed(server: KeepServer, client_of: ClientOf) -> None:
+    client = client_of(server)
+    server.add(b"aaa")
+    client.head(A)
+    client.api_token = "another"
+    assert (client.api_token, repr(client.api_token)) == ("another", "'…'")
+    client.head(A)
+    client.api_token = ""
+    client.head(A)
+    sent = [request.headers.get("Authorization") for request in server.requests]
+    assert sent == [f"Bearer {Api.api_token}", "Bearer another", None]
+    with pytest.raises(errors.ConfigError):
+        client.api_token = "a\nb"
+
+
+def test_the_number_of_retries_can_be_changed(server: KeepServer, client_of: ClientOf) -> None:
+    client = client_of(server)
+    client.num_retries = 1
+    server.always = Answer(503)
+    for operation in (client.get, client.head, client.refresh_signature, client.put):
+        server.requests.clear()
+        with pytest.raises(errors.KeepRequestError):
+            operation(A)
+        assert len(server.requests) == 2
+
+
+def test_a_mock_is_an_api_client_too(server: KeepServer, client_of: ClientOf) -> None:
+    api = mock.MagicMock(api_token="token", insecure=False)
+    api.keep_services().accessible().execute.return_value = {"items": Api(server).items}
+    client = client_of(api_client=api)
+    assert client.get(client.put(b"aaa", copies=1)) == b"aaa"
+    assert all(request.headers["X-Request-Id"].startswith("req-") for request in server.requests)
 
 
 # A folder.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from keepset.keep._forks import start_anew_after_fork
 from keepset.keep.disk_cache import DiskBlocks
+from keepset.keep.stats import Counter
 
 __all__ = ["KeepBlockCache"]
 
@@ -31,8 +32,8 @@ class KeepBlockCache:
 
     Attributes:
         cache_max: How many bytes may be kept in memory.
-        hits: How often a block, or a part of one, was asked for that was here.
-        misses: How often one was fetched.
+        hits_counter: How often a block, or a part of one, was asked for that was here.
+        misses_counter: How often one was fetched.
 
     Example:
         >>> cache = KeepBlockCache()
@@ -62,7 +63,7 @@ class KeepBlockCache:
         self._size = 0
         # What is being fetched will need so much room.
         self._promised = 0
-        self.hits = self.misses = 0
+        self.hits_counter, self.misses_counter = Counter(), Counter()
         # Those that had to leave memory, the last one at the end.
         self._left: dict[str, None] = {}
         start_anew_after_fork(self)
@@ -100,7 +101,7 @@ class KeepBlockCache:
         else:
             part = block[start : start + length] if start + length <= len(block) else None
         if part is not None:
-            self.hits += 1
+            self.hits_counter.add(1)
         return part
 
     def clear(self) -> None:
@@ -135,7 +136,7 @@ class KeepBlockCache:
             with self._lock:
                 block = self._touch(digest)
                 if block is not None:
-                    self.hits += 1
+                    self.hits_counter.add(1)
                     return block
                 fetching = self._fetching.get(digest)
                 if fetching is None:
@@ -157,11 +158,11 @@ class KeepBlockCache:
 
     def _from_disk(self, digest: str) -> bytes | None:
         block = self._disk.read(digest) if self._disk else None
-        self.hits += block is not None
+        self.hits_counter.add(block is not None)
         return block
 
     def _fetched(self, digest: str, fetch: Callable[[], bytes]) -> bytes:
-        self.misses += 1
+        self.misses_counter.add(1)
         block = fetch()
         if self._keeps_all or digest in self._left:
             self._to_disk(digest, block)

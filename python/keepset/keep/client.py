@@ -57,14 +57,19 @@ class KeepClient:
 
     Attributes:
         api_client: As given, or found; None where services are named, or a folder.
-        api_token: The token. It does not show in a `repr`.
         insecure: Whether any certificate will do: that of the API client, or else `ARVADOS_API_HOST_INSECURE`.
         block_cache: As given, or made.
         local_store: The folder; empty if there is none.
-        num_retries: As given.
+        num_retries: As given; it may be changed.
         num_prefetch_threads: As given.
         timeout: As given.
         proxy_timeout: As given.
+        get_counter: How often it was asked for a block, or whether there is one.
+        put_counter: How often it was given a block.
+        download_counter: The bytes that were fetched.
+        upload_counter: The bytes that were stored, those of each replica.
+        hits_counter: How often the cache had what was asked for.
+        misses_counter: How often it had not.
         takes_views: Says that `put` takes data that is not `bytes` without a copy.
 
     Raises:
@@ -114,29 +119,49 @@ class KeepClient:
         if api_client is None and not (self.local_store or urls):
             api_client = _configured_api()
         self.api_client = api_client
-        self.api_token = _token(api_client, api_token)
         self.insecure = config.flag_is_true("ARVADOS_API_HOST_INSECURE") if api_client is None else api_client.insecure
+        self.get_counter, self.put_counter = Counter(), Counter()
+        self.download_counter, self.upload_counter = Counter(), Counter()
+        self.hits_counter, self.misses_counter = self.block_cache.hits_counter, self.block_cache.misses_counter
+        clock = clock or Clock()
+        self._transport = Transport(_token(api_client, api_token), self.insecure, clock)
         self._blocks: NetworkKeep | FlatKeep
         if self.local_store:
             self._blocks = FlatKeep(self.local_store, self.block_cache)
         else:
-            self._blocks = self._network(urls, deadline, clock or Clock())
-        self._gets, self._puts = Counter(), Counter()
+            self._blocks = self._network(urls, deadline, clock)
         self._prefetcher = Prefetcher(self.get, self.num_prefetch_threads)
 
     def _network(self, urls: str, deadline: float | None, clock: Clock) -> NetworkKeep:
         api = None if urls else self.api_client
         return NetworkKeep(
             Fixed(Services.from_urls(urls)) if api is None else Discovered(api),
-            Transport(self.api_token, self.insecure, clock),
+            self._transport,
             self.block_cache,
             default_classes=functools.partial(_default_classes, api),
-            num_retries=self.num_retries,
             timeout=Timeouts.of(self.timeout),
             proxy_timeout=Timeouts.of(self.proxy_timeout),
             deadline=deadline,
             clock=clock,
+            uploaded=self.upload_counter,
+            downloaded=self.download_counter,
         )
+
+    @property
+    def api_token(self) -> str:
+        """The token. Whoever sets it changes that of the requests to come. It does not show in a `repr`."""
+        return self._transport.token
+
+    @api_token.setter
+    def api_token(self, token: str) -> None:
+        self._transport.token = _checked(token)
+
+    @property
+    def using_proxy(self) -> bool:
+        """Whether a service is a proxy, or anything else than a disk; the API server is asked if need be."""
+        if isinstance(self._blocks, FlatKeep):
+            return False
+        return not all(service.is_disk for service in self._blocks.directory.current().readable)
 
     def __repr__(self) -> str:
         """Show where blocks are stored."""
@@ -159,8 +184,8 @@ class KeepClient:
         """
         if "," in loc_s:
             return b"".join(self.get(part, num_retries, request_id) for part in loc_s.split(","))
-        self._gets.add(1)
-        return self._blocks.get(loc_s, num_retries, request_id or self._request_id)
+        self.get_counter.add(1)
+        return self._blocks.get(loc_s, self._retries(num_retries), request_id or self._request_id)
 
     def head(self, loc_s: str, num_retries: int | None = None, request_id: str | None = None) -> bool:
         """Return True if a block is there.
@@ -175,8 +200,8 @@ class KeepClient:
             KeepReadError: Nobody can tell.
             ArgumentError: That is not a locator.
         """
-        self._gets.add(1)
-        return self._blocks.head(loc_s, num_retries, request_id or self._request_id)
+        self.get_counter.add(1)
+        return self._blocks.head(loc_s, self._retries(num_retries), request_id or self._request_id)
 
     def put(
         self,
@@ -203,8 +228,9 @@ class KeepClient:
             BlockTooLargeError: It is larger than 64 MiB.
             KeepWriteError: There are fewer replicas. Those that there are stay where they are.
         """
-        self._puts.add(1)
-        return self._blocks.put(data, copies, num_retries, request_id or self._request_id, classes or ())
+        self.put_counter.add(1)
+        retries = self._retries(num_retries)
+        return self._blocks.put(data, copies, retries, request_id or self._request_id, classes or ())
 
     def refresh_signature(self, loc: str) -> str:
         """Have a block that another cluster has signed (`+R`) fetched, and return a locator that this one has signed.
@@ -216,7 +242,9 @@ class KeepClient:
             KeepReadError: It cannot be fetched, or was not signed.
             ArgumentError: That is not a locator.
         """
-        return self._blocks.refresh_signature(loc)
+        if isinstance(self._blocks, FlatKeep):
+            return self._blocks.refresh_signature(loc)
+        return self._blocks.refresh_signature(loc, self.num_retries, self._request_id)
 
     def get_from_cache(self, loc_s: str) -> Data | None:
         """Return the bytes of a block if they are in memory, or on the disk, else None.
@@ -290,21 +318,24 @@ class KeepClient:
 
     def stats(self) -> KeepStats:
         """Return what the client has done since it was made, in numbers."""
-        network = self._blocks if isinstance(self._blocks, NetworkKeep) else None
         return KeepStats(
-            gets=self._gets.get(),
-            puts=self._puts.get(),
-            hits=self.block_cache.hits,
-            misses=self.block_cache.misses,
-            downloaded=network.download_counter.get() if network else 0,
-            uploaded=network.upload_counter.get() if network else 0,
+            gets=self.get_counter.get(),
+            puts=self.put_counter.get(),
+            hits=self.hits_counter.get(),
+            misses=self.misses_counter.get(),
+            downloaded=self.download_counter.get(),
+            uploaded=self.upload_counter.get(),
             memory=self.block_cache.memory_size,
             disk=self.block_cache.disk_size,
         )
 
+    def _retries(self, num_retries: int | None) -> int:
+        return self.num_retries if num_retries is None else num_retries
+
     @property
     def _request_id(self) -> str | None:
-        return getattr(self.api_client, "request_id", None)
+        found = getattr(self.api_client, "request_id", None)
+        return found if isinstance(found, str) else None  # a mock answers to any name, and with no text
 
 
 def _configured_services() -> str:
@@ -325,7 +356,11 @@ def _token(api_client: ClusterApi | None, api_token: str | None) -> Secret:
     found = api_token if api_client is None else api_client.api_token
     if api_client is None and api_token is None:
         found = config.get("ARVADOS_API_TOKEN")
-    token = Secret(found or "")
+    return _checked(found or "")
+
+
+def _checked(text: str) -> Secret:
+    token = Secret(text)
     if not (token.isascii() and token.isprintable()):
         raise errors.ConfigError("the token has characters that no token has: a newline, perhaps")
     return token

@@ -13,9 +13,8 @@ from keepset.errors import HttpError
 from keepset.keep._folder import EMPTY_HASH, as_block
 from keepset.keep.attempts import Operation
 from keepset.keep.replicas import Replicas
-from keepset.keep.stats import Counter
-from keepset.keep.timing import Clock, Rounds, Timeouts
-from keepset.keep.transport import Terms, Transport
+from keepset.keep.timing import Rounds
+from keepset.keep.transport import Terms
 from keepset.keep.writing import Placement
 from keepset.locator import KeepLocator
 
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from keepset.keep.base import Data
     from keepset.keep.cache import KeepBlockCache
     from keepset.keep.services import Directory, Service
-    from keepset.keep.transport import Reply
+    from keepset.keep.stats import Counter
+    from keepset.keep.timing import Clock, Timeouts
+    from keepset.keep.transport import Reply, Transport
 
 __all__ = ["NetworkKeep"]
 
@@ -47,17 +48,15 @@ class NetworkKeep:
         transport: What makes the requests.
         block_cache: Where blocks that were fetched are kept.
         default_classes: Says in which storage classes blocks are to be for which none are asked.
-        num_retries: How often all services are asked again, if nothing else is said.
         timeout: How long to wait for a service that is a disk.
         proxy_timeout: How long to wait for any other.
         deadline: How many seconds an operation may take in all; None for as long as its rounds do.
         clock: The clock.
+        uploaded: Counts the bytes that are stored, those of each replica.
+        downloaded: Counts the bytes that are fetched.
 
     Attributes:
         directory: As given.
-        clock: As given.
-        upload_counter: The bytes that were stored, each replica counted.
-        download_counter: The bytes that were fetched.
     """
 
     def __init__(
@@ -67,30 +66,30 @@ class NetworkKeep:
         block_cache: KeepBlockCache,
         *,
         default_classes: Callable[[], Sequence[str]],
-        num_retries: int,
         timeout: Timeouts,
         proxy_timeout: Timeouts,
         deadline: float | None,
         clock: Clock,
+        uploaded: Counter,
+        downloaded: Counter,
     ) -> None:
         self.directory = directory
-        self.clock = clock
-        self.upload_counter = Counter()
-        self.download_counter = Counter()
+        self._clock = clock
+        self._uploaded = uploaded
+        self._downloaded = downloaded
         self._transport = transport
         self._cache = block_cache
         self._default_classes = default_classes
-        self._num_retries = num_retries
         self._timeout = timeout
         self._proxy_timeout = proxy_timeout
         self._deadline = deadline
         self._has_told = False
 
-    def _operation(self, request_id: str | None, num_retries: int | None) -> Operation:
+    def _operation(self, request_id: str | None, num_retries: int) -> Operation:
         if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
             raise errors.ArgumentError(f"not a request id: {request_id!r}")
-        deadline = None if self._deadline is None else self.clock.now() + self._deadline
-        rounds = Rounds(self._num_retries if num_retries is None else num_retries, self.clock, deadline)
+        deadline = None if self._deadline is None else self._clock.now() + self._deadline
+        rounds = Rounds(num_retries, self._clock, deadline)
         return Operation(request_id or util.new_request_id(), self.directory, rounds)
 
     def _terms(self, operation: Operation, service: Service, number: int, headers: Mapping[str, str]) -> Terms:
@@ -101,7 +100,7 @@ class NetworkKeep:
 
     # Reading.
 
-    def get(self, loc_s: str, num_retries: int | None = None, request_id: str | None = None) -> bytes:
+    def get(self, loc_s: str, num_retries: int, request_id: str | None = None) -> bytes:
         """Return a block, from the cache if it is there."""
         locator = KeepLocator(loc_s)
         digest, size = locator.md5sum.lower(), locator.size
@@ -114,7 +113,7 @@ class NetworkKeep:
             raise errors.BlockDamagedError(f"block {digest} has {len(block)} bytes, and its locator says {size}")
         return block
 
-    def _fetch(self, locator: KeepLocator, request_id: str | None, num_retries: int | None) -> bytes:
+    def _fetch(self, locator: KeepLocator, request_id: str | None, num_retries: int) -> bytes:
         operation = self._operation(request_id, num_retries)
         headers = {"Accept": "application/octet-stream"}
 
@@ -123,16 +122,16 @@ class NetworkKeep:
             return self._transport.get(f"{service.root}{locator}", locator.md5sum.lower(), locator.size, terms)
 
         block = self._ask_around(locator, operation, ask)
-        self.download_counter.add(len(block))
+        self._downloaded.add(len(block))
         return block
 
-    def head(self, loc_s: str, num_retries: int | None = None, request_id: str | None = None) -> bool:
+    def head(self, loc_s: str, num_retries: int, request_id: str | None = None) -> bool:
         """Return True if a block is there."""
         self._head(KeepLocator(loc_s), num_retries, request_id, {})
         return True
 
     def _head(
-        self, locator: KeepLocator, num_retries: int | None, request_id: str | None, headers: Mapping[str, str]
+        self, locator: KeepLocator, num_retries: int, request_id: str | None, headers: Mapping[str, str]
     ) -> Reply:
         operation = self._operation(request_id, num_retries)
 
@@ -142,11 +141,11 @@ class NetworkKeep:
 
         return self._ask_around(locator, operation, ask)
 
-    def refresh_signature(self, loc: str, request_id: str | None = None) -> str:
+    def refresh_signature(self, loc: str, num_retries: int, request_id: str | None = None) -> str:
         """Have a block that another cluster has signed fetched; return a locator with a signature of this one."""
         locator = KeepLocator(loc)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        reply = self._head(locator, None, request_id, {"X-Keep-Signature": f"local, {now}"})
+        reply = self._head(locator, num_retries, request_id, {"X-Keep-Signature": f"local, {now}"})
         signed = reply.headers.get("X-Keep-Locator", "").strip()
         if signed.startswith(locator.stripped()):
             return signed
@@ -176,8 +175,8 @@ class NetworkKeep:
     def put(
         self,
         data: Data | str,
-        copies: int = 2,
-        num_retries: int | None = None,
+        copies: int,
+        num_retries: int,
         request_id: str | None = None,
         classes: Sequence[str] = (),
     ) -> str:
@@ -200,7 +199,7 @@ class NetworkKeep:
                     headers["X-Keep-Storage-Classes"] = ", ".join(missing_classes)
                 terms = self._terms(operation, service, number, headers)
                 reply = self._transport.put(f"{service.root}{digest}", block, terms)
-                self.upload_counter.add(block.nbytes)
+                self._uploaded.add(block.nbytes)
                 return reply
 
             placement.round(unsettled, send)

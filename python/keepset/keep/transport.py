@@ -73,10 +73,13 @@ class Transport:
         token: The token; empty for none.
         insecure: Whether any certificate will do.
         clock: The clock.
+
+    Attributes:
+        token: As given. It may be changed, for the requests to come.
     """
 
-    def __init__(self, token: str, insecure: bool, clock: Clock) -> None:
-        self._token = Secret(token)
+    def __init__(self, token: Secret, insecure: bool, clock: Clock) -> None:
+        self.token = token
         self._insecure = insecure
         self._clock = clock
 
@@ -137,7 +140,7 @@ class Transport:
             try:
                 if not check_http_response_success(reply.status):
                     explanation = _text(reply, _LONGEST_EXPLANATION, self._pace(terms))
-                    raise HttpError(reply.status, self._token.redact(f"{reply.reason}: {explanation}".strip(": ")))
+                    raise HttpError(reply.status, self.token.redact(f"{reply.reason}: {explanation}".strip(": ")))
                 yield reply
             finally:
                 if raw.length == 0:
@@ -146,7 +149,7 @@ class Transport:
                     reply.close()
                 reply.release_conn()
         except (HTTPError, http.client.HTTPException, OSError, TooSlow) as error:
-            outcome = self._token.redact(str(error) or type(error).__name__)
+            outcome = self.token.redact(str(error) or type(error).__name__)
             raise HttpError(0, outcome) from None
         finally:
             # Without the signature: whoever has both the locator and a token may read the block.
@@ -156,8 +159,8 @@ class Transport:
 
     def _open(self, method: str, url: str, data: memoryview | None, terms: Terms) -> BaseHTTPResponse:
         headers = dict(terms.headers)
-        if self._token:
-            headers["Authorization"] = Secret(f"Bearer {self._token}")
+        if self.token:
+            headers["Authorization"] = Secret(f"Bearer {self.token}")
         timeouts = terms.timeouts
         if terms.deadline is not None:
             timeouts = timeouts.within(max(terms.deadline - self._clock.now(), _SHORTEST))
