@@ -121,8 +121,9 @@ def test_a_file_or_a_search_can_be_named(home: Path) -> None:
     path = write(home / "x", "ARVADOS_A=named\n")
     config.initialize(path)
     assert config.get("ARVADOS_A") == "named"
-    config.initialize(str(home / "nosuch"))
-    assert config.get("ARVADOS_A") is None
+    for absent in (str(home / "nosuch"), ""):
+        config.initialize(absent)
+        assert config.get("ARVADOS_A") is None
     config.initialize(lambda name: [home / "nosuch" / name, str(home / "x" / name)])
     assert config.get("ARVADOS_A") == "named"
 

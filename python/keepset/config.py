@@ -53,7 +53,10 @@ def load(config_file: str | os.PathLike[str]) -> dict[str, str]:
         OSError: The file cannot be read.
     """
     found = {}
-    for line in Path(config_file).read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+    # Not by way of a `Path`, for which no name at all would be the current folder.
+    with open(config_file, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        text = file.read()
+    for line in text.split("\n"):
         name, separator, value = line.partition("=")
         name = name.strip()
         if separator and name.startswith(_PREFIX):
