@@ -168,6 +168,7 @@ def test_api_errors_have_what_scripts_look_at(
     again = duplicate(error.of(422, "name is taken", uri="/collections"))
     assert type(again) is error
     assert (again.resp.status, again.resp.reason, again.status_code) == (422, "Unprocessable Entity", 422)
+    assert again.args[0].get("status") == "422"
     assert again.reason == again._get_reason() == "name is taken"
     assert again.content == b'{"errors": ["name is taken"]}'
     assert again.uri == "/collections"

@@ -38,6 +38,7 @@ class _Response(dict[str, str]):
     ) -> None:
         """Make a reply; its reason is the usual one unless it is given."""
         super().__init__(headers)
+        self["status"] = str(status)  # as httplib2 has it, and scripts compare it
         self.status = status
         self.reason = _REASONS.get(status, "") if reason is None else reason
 
