@@ -48,7 +48,7 @@ class SavedRecord(PatchedRecord):
 
         Args:
             properties: New properties of the record.
-            storage_classes: New storage classes of the record.
+            storage_classes: New storage classes of the record, and of the blocks that are not stored yet.
             trash_at: When the record goes to the trash.
             merge: Bring in what somebody else has saved in the meantime, as `update` does. False overwrites it.
             num_retries: How often requests are tried again; None for the collection's number.
@@ -71,6 +71,8 @@ class SavedRecord(PatchedRecord):
             raise errors.AssertionError("the collection is tied to no record: save it with save_new()")
         if preserve_version:
             body["preserve_version"] = True
+        if storage_classes is not None:
+            self._storage_classes = storage_classes  # in which the blocks of this save are stored, too
         retries = self.num_retries if num_retries is None else num_retries
         if not self.committed():
             self._refuse_other_cluster()
@@ -85,8 +87,6 @@ class SavedRecord(PatchedRecord):
                     if not merge or attempt == _ATTEMPTS - 1:
                         raise
                     self.update(num_retries=retries)
-        if storage_classes is not None:
-            self._storage_classes = storage_classes
         return self._text_of(ROOT, ".", strip=False)
 
     def _save(self, fields: dict[str, Any], *, merge: bool, retries: int) -> None:

@@ -152,6 +152,10 @@ def test_what_is_wanted_of_blocks_goes_to_the_record_and_the_client(keep: Memory
     assert (loaded.replication_desired, loaded.storage_classes_desired()) == (3, ["hot"])
     own = Collection(collection.manifest_locator(), api_client=api, keep_client=api.keep, replication_desired=1)
     assert own.replication_desired == 1
+    own.write_bytes("g", b"more")
+    own.save(storage_classes=["cold"])
+    assert wanted[1:] == [(1, ["cold"])]
+    assert api.records[collection.manifest_locator() or ""]["storage_classes_desired"] == ["cold"]
 
 
 def test_a_client_whose_put_has_its_own_order_of_arguments(make: Maker) -> None:
