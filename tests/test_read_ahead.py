@@ -207,6 +207,17 @@ def test_no_get_threads_fetch_nothing_ahead(keep: WatchedKeep) -> None:
     assert threading.active_count() == threads
 
 
+@pytest.mark.parametrize("threads", [0, 1])
+def test_the_keep_client_says_how_many_if_nobody_else_does(keep: WatchedKeep, threads: int) -> None:
+    keep.num_prefetch_threads = threads
+    file = file_of(keep)
+    for start in (0, 5):
+        file.readfrom(start, 5)
+    assert keep.has_begun(*range(threads + 1))
+    settle(file)
+    assert keep.fetched() == list(range(threads + 1))
+
+
 def test_a_block_that_could_not_be_fetched_ahead_is_asked_for_again(keep: WatchedKeep) -> None:
     file = file_of(keep)
     failing = {LOCATORS[1]}

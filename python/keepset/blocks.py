@@ -51,7 +51,8 @@ class BlockManager:
         put_threads: How many uploads run at a time; None for two.
         num_retries: How often an upload is tried again; None for the client's own number.
         storage_classes_func: What says in which storage classes blocks are stored; None for the default ones.
-        get_threads: How many blocks are fetched ahead of sequential readers; None for two, 0 for none.
+        get_threads: How many blocks are fetched ahead of sequential readers, 0 for none; None for as many as the client
+            fetches ahead itself, or two.
         signatures: What knows newer signatures of blocks; None where nobody does.
 
     Attributes:
@@ -82,12 +83,16 @@ class BlockManager:
         self._buffers: dict[int, Buffer] = {}
         self._packer = Packer()
         self.uploads = Uploads(self.put_threads, self.lock, self._packer)
-        self.get_threads = self.DEFAULT_GET_THREADS if get_threads is None else get_threads
+        self.get_threads = self._usual_get_threads() if get_threads is None else get_threads
         self.signatures = signatures or Signatures()
         self._fetcher = Fetcher(keep, self.get_threads, self.signatures)
         self._padding: str | None = None
         self._process = os.getpid()
         _managers.add(self)
+
+    def _usual_get_threads(self) -> int:
+        found = getattr(self._keep, "num_prefetch_threads", None)
+        return found if isinstance(found, int) else self.DEFAULT_GET_THREADS
 
     # Buffers.
 

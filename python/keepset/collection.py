@@ -156,7 +156,8 @@ class Collection(Root, SavedRecord, RichCollectionBase):
         replication_desired: On how many services blocks are stored.
         storage_classes_desired: In which storage classes.
         put_threads: How many uploads run at a time.
-        get_threads: How many blocks are fetched ahead of sequential readers at a time; two, if it is None.
+        get_threads: How many blocks are fetched ahead of sequential readers at a time; None for the Keep client's
+            `num_prefetch_threads`, which is two if nothing else was said.
         packing: Whether small files are packed together when they are closed, at the latest when the collection is
             saved. Otherwise each gets a block of its own.
 
