@@ -1,4 +1,4 @@
-"""Objects of other libraries: collections and files to be read, and parents that have nothing but a block manager."""
+"""Objects of other libraries: collections, files, API clients, and parents that have nothing but a block manager."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keepset.collection import Collection
     from keepset.keep.base import Data
 
-__all__ = ["ours", "root_of"]
+__all__ = ["keep_of", "ours", "root_of"]
 
 
 class _BorrowedKeep:
@@ -64,3 +64,16 @@ def ours(item: Any, root: Record) -> Any:
     if item is manifest or hasattr(item, "keys"):
         return reader
     return next(iter(reader.values()))
+
+
+def keep_of(api_client: Any) -> Any:
+    """Return the Keep client of an API client; a new one where it has none, as those that `api_client` of 3.2.1 makes.
+
+    Args:
+        api_client: The API client, or a store.
+    """
+    if hasattr(api_client, "keep"):
+        return api_client.keep
+    from keepset.keep.client import KeepClient
+
+    return KeepClient(api_client=api_client)

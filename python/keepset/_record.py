@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keepset import errors
 from keepset._ahead import ReadAhead
 from keepset._core import Tree, relocate
+from keepset._foreign import keep_of
 from keepset._node import ROOT
 from keepset._remote import remote_locators, with_locators
 from keepset._signatures import Signatures
@@ -84,7 +85,7 @@ class Record:
 
     def _my_keep(self) -> Any:
         if self._keep_client is None:
-            self._keep_client = self._my_api().keep
+            self._keep_client = keep_of(self._my_api())
         return self._keep_client
 
     def _my_block_manager(self) -> BlockManager:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 import keepset.keep
 from api_server import TOKEN, Answer, ApiServer
 from keep_server import KeepServer
-from keepset import Collection, CollectionReader
+from keepset import Collection, CollectionReader, CollectionWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,23 @@ def test_what_one_writes_the_others_read(apis: dict[str, Any], api: str, keep: s
         assert contents(CollectionReader(uuid, apis[side])) == b"hello" * 1000
         assert contents(official_collection.CollectionReader(uuid, api_client=apis[side])) == b"hello" * 1000
     collection.stop_threads()
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.usefixtures("services")
+def test_an_api_client_without_a_keep_client_will_do(server: ApiServer, side: str) -> None:
+    library: Any = sys.modules["keepset.api" if side == "ours" else "arvados.api"]
+    api = library.api_client("v1", server.template, TOKEN)
+    assert not hasattr(api, "keep")
+    collection = Collection(api_client=api)
+    collection.write_bytes("d/a", b"hello")
+    collection.save_new("made")
+    assert contents(CollectionReader(collection.manifest_locator() or "", api)) == b"hello"
+    writer = CollectionWriter(api)
+    with writer.open("b") as file:
+        file.write(b"hello")
+    assert CollectionReader(writer.finish(), api).read_bytes("b") == b"hello"
+    api.close()
 
 
 def test_a_client_has_the_keep_of_its_cluster(client: ThreadSafeAPIClient, services: list[KeepServer]) -> None:

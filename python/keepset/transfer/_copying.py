@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from keepset import errors
+from keepset._foreign import keep_of
 from keepset.config import EMPTY_BLOCK_LOCATOR
 from keepset.transfer._parallel import Stop, checked_jobs, in_order
 from keepset.transfer._records import Item, SourceRecords, TargetRecords
@@ -204,7 +205,7 @@ class _Run:
         self._dry_run = dry_run
         self._meter = meter
         self._stop = Stop()
-        self._sender = BlockSender(source.keep, target.keep, note, self._stop)
+        self._sender = BlockSender(keep_of(source), keep_of(target), note, self._stop)
         # By hash and size. A block that is on its way is in neither; only the main thread looks into these.
         self._signed: dict[str, str] = {EMPTY_BLOCK_LOCATOR: EMPTY_BLOCK_LOCATOR}
         self._failed: dict[str, Exception] = {}

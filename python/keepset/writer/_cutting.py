@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepset import config
 from keepset._core import join
+from keepset._foreign import keep_of
 from keepset._writing import plain_bytes
 from keepset.blocks import BlockManager
 from keepset.writer._layout import StreamLayout
@@ -48,7 +49,7 @@ class BlockWriter(StreamLayout):
 
     def _my_keep(self) -> Any:
         if self._keep_client is None:
-            self._keep_client = self._my_api().keep
+            self._keep_client = keep_of(self._my_api())
         return self._keep_client
 
     def _my_block_manager(self) -> BlockManager:
