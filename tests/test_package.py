@@ -85,3 +85,17 @@ def test_debug_build_announces_itself(allowed: bool) -> None:
 def test_tools_can_ask_for_the_entry_point() -> None:
     scripts = metadata.entry_points(group="console_scripts", name="keepset")
     assert [script.value for script in scripts] == ["keepset.cli:main"]
+
+
+@pytest.mark.parametrize(
+    "module", ["api", "arvfile", "collection", "config", "errors", "keep", "retry", "safeapi", "util"]
+)
+def test_modules_that_import_arvados_brings_need_no_import(module: str) -> None:
+    result = python("-I", "-W", "ignore", "-c", f"import keepset; print(keepset.{module}.__name__)")
+    assert (result.stdout.strip(), result.stderr) == (f"keepset.{module}", "")
+
+
+def test_functions_of_the_api_are_in_the_package_too() -> None:
+    from keepset.api import api_from_config, http_cache
+
+    assert (keepset.api_from_config, keepset.http_cache) == (api_from_config, http_cache)
