@@ -268,17 +268,26 @@ def test_head_asks_without_fetching(server: KeepServer, client_of: ClientOf) -> 
 
 def test_a_remote_block_is_signed_anew(server: KeepServer, client_of: ClientOf) -> None:
     remote = f"{A}+Rzzzzz-0123456789abcdef0123456789abcdef01234567@7fffffff"
-    server.next.append(Answer(headers={"X-Keep-Locator": A + SIGNED}))
+    server.next += [Answer(headers={"X-Keep-Locator": A + SIGNED}), Answer()]
     client = client_of(server)
     assert client.refresh_signature(remote) == A + SIGNED
     (request,) = server.requests
     assert request.method == "HEAD"
     assert request.headers["X-Keep-Signature"].startswith("local, 20")
-    server.next += [Answer(), Answer(headers={"X-Keep-Locator": B + SIGNED}), Answer()]
-    for _ in range(2):
-        with pytest.raises(errors.KeepReadError, match="no service has signed"):
-            client.refresh_signature(remote)
     assert client.refresh_signature(A + SIGNED) == A + SIGNED
+
+
+@pytest.mark.parametrize("header", ["", B + SIGNED, f"{A}0{SIGNED}", f"{A} 0:3:f", f"{A}+Anothing"])
+def test_a_remote_block_that_comes_back_without_a_signature_for_it(
+    header: str, server: KeepServer, client_of: ClientOf
+) -> None:
+    server.always = Answer(headers={"X-Keep-Locator": header})
+    client = client_of(server)
+    assert client.api_client is not None
+    client.api_client.request_id = "req-mine"
+    with pytest.raises(errors.KeepReadError, match=rf"^\[req-mine\] no service has signed {A[:32]}"):
+        client.refresh_signature(f"{A}+Rzzzzz-0123456789abcdef0123456789abcdef01234567@7fffffff")
+    assert server.requests[0].headers["X-Request-Id"] == "req-mine"
 
 
 # Threads.

@@ -243,7 +243,20 @@ def test_services_that_only_read_are_not_written_to(servers: Servers, client_of:
     assert client.get(several[0].add(b"aaa")) == b"aaa"
 
 
-@pytest.mark.parametrize("body", ["", "acbd18db4cc2f85cedef654fccc4a4d8+3", f"{DIGEST}+2", "<html>"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "acbd18db4cc2f85cedef654fccc4a4d8+3",
+        f"{DIGEST}+2",
+        DIGEST,
+        "<html>",
+        f"{NAME}0",  # ten times as many bytes
+        f"{NAME} 0:1:f",  # what it would be in a manifest
+        f"{NAME}+Kzzzzz\n./d",
+        f"{NAME}+Anothing",
+    ],
+)
 def test_a_reply_that_is_no_locator_of_the_block_is_not_believed(
     body: str, server: KeepServer, client_of: ClientOf
 ) -> None:

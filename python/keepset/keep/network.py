@@ -15,7 +15,7 @@ from keepset.keep.attempts import Operation
 from keepset.keep.replicas import Replicas
 from keepset.keep.timing import Rounds
 from keepset.keep.transport import Terms
-from keepset.keep.writing import Placement
+from keepset.keep.writing import Placement, is_locator_of
 from keepset.locator import KeepLocator
 
 if TYPE_CHECKING:
@@ -127,14 +127,10 @@ class NetworkKeep:
 
     def head(self, loc_s: str, num_retries: int, request_id: str | None = None) -> bool:
         """Return True if a block is there."""
-        self._head(KeepLocator(loc_s), num_retries, request_id, {})
+        self._head(KeepLocator(loc_s), self._operation(request_id, num_retries), {})
         return True
 
-    def _head(
-        self, locator: KeepLocator, num_retries: int, request_id: str | None, headers: Mapping[str, str]
-    ) -> Reply:
-        operation = self._operation(request_id, num_retries)
-
+    def _head(self, locator: KeepLocator, operation: Operation, headers: Mapping[str, str]) -> Reply:
         def ask(service: Service, number: int) -> Reply:
             terms = self._terms(operation, service, number, headers)
             return self._transport.head(f"{service.root}{locator}", terms)
@@ -145,12 +141,14 @@ class NetworkKeep:
         """Have a block that another cluster has signed fetched; return a locator with a signature of this one."""
         locator = KeepLocator(loc)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        reply = self._head(locator, num_retries, request_id, {"X-Keep-Signature": f"local, {now}"})
+        operation = self._operation(request_id, num_retries)
+        reply = self._head(locator, operation, {"X-Keep-Signature": f"local, {now}"})
         signed = reply.headers.get("X-Keep-Locator", "").strip()
-        if signed.startswith(locator.stripped()):
+        if is_locator_of(signed, locator.stripped()):
             return signed
         if any(hint.startswith("R") for hint in locator.hints):
-            raise errors.KeepReadError(f"no service has signed {locator.stripped()}, which is another cluster's")
+            told = f"[{operation.request_id}] no service has signed {locator.stripped()}, which is another cluster's"
+            raise errors.KeepReadError(told)
         return loc
 
     def get_from_cache(self, loc_s: str) -> bytes | None:

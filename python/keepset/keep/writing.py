@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from keepset.errors import HttpError
+from keepset.errors import ArgumentError, HttpError
+from keepset.locator import KeepLocator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,26 @@ if TYPE_CHECKING:
 
     Send = Callable[[Service, list[str]], Reply]
 
-__all__ = ["Placement"]
+__all__ = ["Placement", "is_locator_of"]
+
+
+def is_locator_of(text: str, stripped: str) -> bool:
+    """Whether a service has answered with a locator of this block, and nothing else: it goes into manifests as it is.
+
+    Args:
+        text: The answer.
+        stripped: Hash and size of the block.
+
+    Example:
+        >>> foo = "acbd18db4cc2f85cedef654fccc4a4d8+3"
+        >>> [is_locator_of(text, foo) for text in (f"{foo}+Kzzzzz", f"{foo}3", f"{foo} 0:3:f")]
+        [True, False, False]
+    """
+    try:
+        KeepLocator(text)
+    except ArgumentError:
+        return False
+    return text == stripped or text.startswith(f"{stripped}+")
 
 
 class Placement:
@@ -28,7 +48,7 @@ class Placement:
     are missing: 3.2.1 starts one more, and stores three replicas where two were asked for.
 
     Args:
-        stripped: What the replies have to begin with: hash and size.
+        stripped: Hash and size of the block, of which each reply has to be a locator.
         replicas: The account of what is stored.
         operation: Where the answers of the services are noted.
 
@@ -92,7 +112,7 @@ class Placement:
             return None
 
     def _checked(self, reply: Reply) -> Reply:
-        if not reply.text.startswith(self._stripped):
+        if not is_locator_of(reply.text, self._stripped):
             raise HttpError(0, f"the reply is not a locator of this block: {reply.text[:100]!r}")
         return reply
 
