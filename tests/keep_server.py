@@ -61,6 +61,7 @@ class Answer:
         before: Called before anything is sent.
         before_reading: Called before the body of the request is read.
         reads: Whether it is read at all.
+        raw: Sent instead of status, headers and body; then the connection is closed.
     """
 
     status: int = 200
@@ -76,6 +77,7 @@ class Answer:
     before: Callable[[], object] = lambda: None
     before_reading: Callable[[], object] = lambda: None
     reads: bool = True
+    raw: bytes = b""
 
 
 class KeepServer:
@@ -197,6 +199,9 @@ def _handler(server: KeepServer) -> type[BaseHTTPRequestHandler]:
             answer.before()
             if answer.resets and answer.cut is None:
                 return self._end(answer)
+            if answer.raw:
+                self._send_pieces(answer.raw, answer)
+                return self._end(answer)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -214,19 +219,22 @@ def _handler(server: KeepServer) -> type[BaseHTTPRequestHandler]:
             return None
 
         def _send_body(self, answer: Answer) -> None:
-            body = memoryview(answer.body)[: answer.cut]
-            piece = answer.piece or max(len(body), 1)
-            for start in range(0, len(body), piece):
-                part = body[start : start + piece]
+            self._send_pieces(answer.body[: answer.cut], answer)
+            if answer.chunked:
+                self.wfile.write(b"0\r\n\r\n")
+                self.wfile.flush()
+
+        def _send_pieces(self, data: bytes, answer: Answer) -> None:
+            view = memoryview(data)
+            piece = answer.piece or max(len(view), 1)
+            for start in range(0, len(view), piece):
+                part = view[start : start + piece]
                 if answer.chunked:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(part), bytes(part)))
                 else:
                     self.wfile.write(part)
                 self.wfile.flush()
                 time.sleep(answer.pause)
-            if answer.chunked:
-                self.wfile.write(b"0\r\n\r\n")
-                self.wfile.flush()
 
         def _end(self, answer: Answer) -> None:
             self.close_connection = True

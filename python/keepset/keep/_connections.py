@@ -1,14 +1,16 @@
 """Connections of urllib3 that all Keep clients of a process share.
 
-They differ from urllib3's in three things. A connection that the server has closed while it lay in the pool says so, so
-that the request can go out again at once. Sending has a time of its own, where urllib3 gives it that of connecting. And
-a body can be read as it arrives, into a buffer that is there already.
+They differ from urllib3's in four things. A connection that the server has closed while it lay in the pool says so, so
+that the request can go out again at once. Sending has a time of its own, where urllib3 gives it that of connecting. A
+body can be read as it arrives, into a buffer that is there already. And whatever arrives can be watched, so that nobody
+can keep us waiting with a byte now and then: not in a body, nor in front of it, between its chunks or behind it.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,12 +20,12 @@ from keepset._pools import PoolClasses, Unverified, pool_manager
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import urllib3
     from urllib3.response import BaseHTTPResponse
 
-__all__ = ["Body", "StaleConnection", "manager_for", "raw_reply"]
+__all__ = ["Body", "StaleConnection", "manager_for", "raw_reply", "watch"]
 
 
 class StaleConnection(http.client.RemoteDisconnected):
@@ -45,6 +47,42 @@ class Body:
     def __iter__(self) -> Iterator[memoryview]:
         """Yield the parts, once."""
         return self._parts
+
+
+class _Arrivals(io.RawIOBase):
+    """What comes from a socket.
+
+    Args:
+        raw: The socket, as a file.
+        watcher: Told how many bytes have come, whenever some have; what it raises is raised.
+    """
+
+    def __init__(self, raw: io.RawIOBase, watcher: Callable[[int], object]) -> None:
+        self._raw = raw
+        self.watcher = watcher
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        count = self._raw.readinto(buffer)
+        self.watcher(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _all_within(seconds: float | None) -> Callable[[int], object]:
+    """Return a watcher for what has to be there after so many seconds, however many bytes it is."""
+    end = None if seconds is None else time.monotonic() + seconds
+
+    def watcher(_: int) -> None:
+        if end is not None and time.monotonic() > end:
+            raise TimeoutError("timed out")
+
+    return watcher
 
 
 class _PromptReader(io.BufferedReader):
@@ -81,7 +119,8 @@ class _Exchanges:
 
     def response_class(self, sock: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
         self.raw = http.client.HTTPResponse(sock, *args, **options)
-        self.raw.fp = _PromptReader(self.raw.fp.detach())
+        # The timeout of a socket is for each of its reads; until somebody else watches, it is for all that comes.
+        self.raw.fp = _PromptReader(_Arrivals(self.raw.fp.detach(), _all_within(sock.gettimeout())))
         return self.raw
 
     def getresponse(self) -> BaseHTTPResponse:
@@ -127,6 +166,16 @@ def raw_reply(reply: BaseHTTPResponse) -> http.client.HTTPResponse:
     raw = cast("_Exchanges", reply.connection).raw
     assert raw is not None
     return raw
+
+
+def watch(reply: BaseHTTPResponse, watcher: Callable[[int], object]) -> None:
+    """Have somebody told of all that comes from now on.
+
+    Args:
+        reply: A reply whose body was not read yet.
+        watcher: Told how many bytes have come; what it raises ends the reading.
+    """
+    cast("_Arrivals", raw_reply(reply).fp.raw).watcher = watcher
 
 
 def manager_for(url: str, insecure: bool) -> urllib3.PoolManager:

@@ -21,7 +21,7 @@ from keepset._core import prefer_large_pages
 from keepset._secrets import Secret
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.errors import HttpError
-from keepset.keep._connections import Body, StaleConnection, manager_for, raw_reply
+from keepset.keep._connections import Body, StaleConnection, manager_for, raw_reply, watch
 from keepset.keep.timing import Clock, Pace, Timeouts, TooSlow
 from keepset.retry import check_http_response_success
 
@@ -96,7 +96,7 @@ class Transport:
             HttpError: The service does not have it, or what it sends is something else.
         """
         with self._exchange("GET", url, None, terms) as reply:
-            return _block(reply, digest, size, self._pace(terms))
+            return _block(reply, digest, size)
 
     def head(self, url: str, terms: Terms) -> Reply:
         """Ask for a block without its bytes.
@@ -123,7 +123,7 @@ class Transport:
             HttpError: The service has not stored it.
         """
         with self._exchange("PUT", url, data, terms) as reply:
-            return Reply(reply.headers, _text(reply, _LONGEST_LOCATOR, self._pace(terms)))
+            return Reply(reply.headers, _text(reply, _LONGEST_LOCATOR))
 
     def _pace(self, terms: Terms) -> Pace:
         return Pace(terms.timeouts, self._clock, terms.deadline)
@@ -137,9 +137,10 @@ class Transport:
             reply = self._open(method, url, data, terms)
             outcome = reply.status
             raw = raw_reply(reply)
+            watch(reply, self._pace(terms).moved)
             try:
                 if not check_http_response_success(reply.status):
-                    explanation = _text(reply, _LONGEST_EXPLANATION, self._pace(terms))
+                    explanation = _text(reply, _LONGEST_EXPLANATION)
                     raise HttpError(reply.status, self.token.redact(f"{reply.reason}: {explanation}".strip(": ")))
                 yield reply
             finally:
@@ -193,7 +194,7 @@ def _slices(data: memoryview, pace: Pace) -> Iterator[memoryview]:
         pace.moved(part.nbytes)
 
 
-def _block(reply: BaseHTTPResponse, digest: str, size: int | None, pace: Pace) -> bytes:
+def _block(reply: BaseHTTPResponse, digest: str, size: int | None) -> bytes:
     """Read a block.
 
     A `BytesIO` gives away the `bytes` that it was filled in, so the block is never copied.
@@ -201,7 +202,7 @@ def _block(reply: BaseHTTPResponse, digest: str, size: int | None, pace: Pace) -
     Raises:
         HttpError: It is not that block.
     """
-    promised = _content_length(reply)
+    promised = raw_reply(reply).length
     if size is not None and promised not in (None, size):
         raise HttpError(0, f"{promised} bytes were announced, and the block has {size}")
     room = promised if size is None else size
@@ -212,7 +213,7 @@ def _block(reply: BaseHTTPResponse, digest: str, size: int | None, pace: Pace) -
     md5 = hashlib.md5(usedforsecurity=False)
     with buffer.getbuffer() as view:
         prefer_large_pages(view)
-        count = _fill(view, reply, md5, pace)
+        count = _fill(view, reply, md5)
     if size is not None and count < size:
         raise HttpError(0, f"the reply ended after {count} of {size} bytes")
     if md5.hexdigest() != digest:
@@ -221,7 +222,7 @@ def _block(reply: BaseHTTPResponse, digest: str, size: int | None, pace: Pace) -
     return buffer.getvalue()
 
 
-def _fill(view: memoryview, reply: BaseHTTPResponse, md5: hashlib._Hash, pace: Pace) -> int:
+def _fill(view: memoryview, reply: BaseHTTPResponse, md5: hashlib._Hash) -> int:
     """Read into a view until it is full or the body ends; return how many bytes there are."""
     raw = raw_reply(reply)
     count = 0
@@ -230,12 +231,13 @@ def _fill(view: memoryview, reply: BaseHTTPResponse, md5: hashlib._Hash, pace: P
         if raw.chunked:
             data = raw.read1(part.nbytes)
             read = len(data)
+            if read > part.nbytes:  # http.client reads on in a chunk of less than no bytes
+                raise HttpError(0, "a chunk of a negative length came")
             part[:read] = data
         else:
             read = raw.readinto(part)
         if not read:
             break
-        pace.moved(read)
         md5.update(part[:read])
         count += read
     if raw.chunked and not raw.isclosed():
@@ -243,16 +245,10 @@ def _fill(view: memoryview, reply: BaseHTTPResponse, md5: hashlib._Hash, pace: P
     return count
 
 
-def _content_length(reply: BaseHTTPResponse) -> int | None:
-    text = reply.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
-
-
-def _text(reply: BaseHTTPResponse, limit: int, pace: Pace) -> str:
+def _text(reply: BaseHTTPResponse, limit: int) -> str:
     """Read a body that is a short text, or the start of one."""
     raw = raw_reply(reply)
     found = b""
     while len(found) < limit and (part := raw.read1(limit - len(found))):
         found += part
-        pace.moved(len(part))
     return found.decode(errors="replace").strip()
