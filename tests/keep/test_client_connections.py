@@ -219,6 +219,25 @@ def test_the_token_is_in_no_message(server: KeepServer, client_of: ClientOf, cap
     assert [text for text in texts if "s3cr3tt0k3n" in text] == []
 
 
+@pytest.mark.parametrize("answer", [Answer(403), Answer(resets=True), Answer(body=bytes(len(BLOCK)))])
+def test_an_error_keeps_no_request_and_no_buffer(answer: Answer, server: KeepServer, client_of: ClientOf) -> None:
+    server.always = answer
+    client = client_of(server, num_retries=0)
+    for call in (lambda: client.get(locator(BLOCK)), lambda: client.put(BLOCK)):
+        with pytest.raises(errors.KeepRequestError) as caught:
+            call()
+        assert caught.value.__context__ is None
+        (problem,) = caught.value.request_errors().values()
+        assert (problem.__traceback__, problem.__context__, problem.__cause__) == (None, None, None)
+
+
+def test_what_a_service_says_stays_in_one_line(server: KeepServer, client_of: ClientOf) -> None:
+    server.always = Answer(404, b"one\r\n  two\x1b[2J\x00three\n")
+    with pytest.raises(errors.NotFoundError) as caught:
+        client_of(server).get(A)
+    assert str(caught.value).endswith("responded with 404 Not Found: one two [2J three")
+
+
 def test_a_secret_is_a_text_that_does_not_show() -> None:
     assert (f"{Secret('abc')}", repr({"k": Secret("abc")})) == ("abc", "{'k': '…'}")
 

@@ -68,7 +68,9 @@ class Operation:
 
     def fail(self, service: Service, error: HttpError) -> None:
         """Note what a service has answered. It is not asked again if it would only repeat that."""
-        self.problems[service.root] = error
+        # The frames that it came through hold a buffer of a whole block, and a request with its token.
+        error.__context__ = None
+        self.problems[service.root] = error.with_traceback(None)
         if check_http_response_success(error.status_code) is False:
             self._settled.add(service.root)
 

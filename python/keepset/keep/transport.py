@@ -141,7 +141,7 @@ class Transport:
             try:
                 if not check_http_response_success(reply.status):
                     explanation = _text(reply, _LONGEST_EXPLANATION)
-                    raise HttpError(reply.status, self.token.redact(f"{reply.reason}: {explanation}".strip(": ")))
+                    raise HttpError(reply.status, self._harmless(f"{reply.reason}: {explanation}".strip(": ")))
                 yield reply
             finally:
                 if raw.length == 0:
@@ -150,7 +150,7 @@ class Transport:
                     reply.close()
                 reply.release_conn()
         except (HTTPError, http.client.HTTPException, OSError, TooSlow) as error:
-            outcome = self.token.redact(str(error) or type(error).__name__)
+            outcome = self._harmless(str(error) or type(error).__name__)
             raise HttpError(0, outcome) from None
         finally:
             # Without the signature: whoever has both the locator and a token may read the block.
@@ -185,6 +185,11 @@ class Transport:
             except ProtocolError as error:
                 if not isinstance(error.args[-1], StaleConnection):
                     raise
+
+    def _harmless(self, text: str) -> str:
+        """Return what somebody else says, in one line that goes into messages and logs: without the token."""
+        printable = "".join(c if c.isprintable() else " " for c in text)
+        return self.token.redact(" ".join(printable.split()))
 
 
 def _slices(data: memoryview, pace: Pace) -> Iterator[memoryview]:
