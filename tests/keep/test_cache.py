@@ -2,7 +2,9 @@
 
 import functools
 import os
+import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +17,14 @@ from keepset.keep import KeepBlockCache
 from keepset.keep.flat import FlatKeep
 from keepset.keep.local import LocalKeep
 from samples import A, B, locator
+
+
+def await_waiting(threads: list[threading.Thread]) -> None:
+    """Wait until all threads do."""
+    end = time.monotonic() + PATIENCE
+    while any(sys._current_frames()[thread.ident or 0].f_code.co_name != "wait" for thread in threads):
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 class Source:
@@ -91,6 +101,40 @@ def test_readers_of_one_block_share_a_fetch() -> None:
         reader.join(PATIENCE)
     assert found == [b"aaa"] * 5
     assert fetches == [b"aaa"]
+
+
+@pytest.mark.parametrize("size", [4, 11], ids=["crowded out", "larger than the cache"])
+def test_readers_of_one_block_share_a_fetch_also_where_it_is_not_kept(size: int) -> None:
+    cache, gate, other_gate = KeepBlockCache(10), Gate(), Gate()
+    fetches: list[bytes] = []
+    found: list[bytes] = []
+
+    def fetch() -> bytes:
+        gate.pass_through()
+        fetches.append(b"a" * size)
+        return fetches[-1]
+
+    def fetch_other() -> bytes:
+        other_gate.pass_through()
+        return b"b" * 10
+
+    with other_gate:
+        # There is room for this one alone, and it is still on its way when the first has come.
+        other = threading.Thread(target=cache.block, args=[B, fetch_other, 10])
+        other.start()
+        other_gate.await_somebody()
+        readers = [threading.Thread(target=lambda: found.append(cache.block(A, fetch, size))) for _ in range(5)]
+        with gate:
+            for reader in readers:
+                reader.start()
+            await_waiting(readers)
+        for reader in readers:
+            reader.join(PATIENCE)
+        assert cache.get(A) is None
+    other.join(PATIENCE)
+    assert found == [b"a" * size] * 5
+    assert len(fetches) == 1
+    assert (cache.hits_counter.get(), cache.misses_counter.get()) == (4, 2)
 
 
 def test_h56_an_error_is_for_one_reader_and_the_others_try_again() -> None:

@@ -15,6 +15,19 @@ _DEFAULT_MAX = 256 << 20
 _REMEMBERED = 1 << 15
 
 
+class _Fetch:
+    """A block on its way, for those who wait for it: they are given it also where there is no room to keep it.
+
+    Attributes:
+        is_over: Set when it has come, or will not come.
+        block: The block, when it has come.
+    """
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+        self.block: bytes | None = None
+
+
 class KeepBlockCache:
     """Keeps the blocks that were asked for last. All readers of a client share it; safe for threads.
 
@@ -70,8 +83,7 @@ class KeepBlockCache:
 
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
-        # Blocks that somebody is fetching; the event is set when that is over.
-        self._fetching: dict[str, threading.Event] = {}
+        self._fetching: dict[str, _Fetch] = {}
         self._promised = 0
 
     def get(self, locator: str) -> bytes | None:
@@ -138,15 +150,18 @@ class KeepBlockCache:
                 if block is not None:
                     self.hits_counter.add(1)
                     return block
-                fetching = self._fetching.get(digest)
-                if fetching is None:
-                    self._fetching[digest] = threading.Event()
+                other = self._fetching.get(digest)
+                if other is None:
+                    own = self._fetching[digest] = _Fetch()
                     self._promised += size
                     self._make_room()
                     break
-            fetching.wait()
+            other.is_over.wait()
+            if other.block is not None:
+                self.hits_counter.add(1)
+                return other.block
         try:
-            block = self._from_disk(digest) or self._fetched(digest, fetch)
+            block = own.block = self._from_disk(digest) or self._fetched(digest, fetch)
             with self._lock:
                 self._add(digest, block)
             return block
@@ -154,7 +169,8 @@ class KeepBlockCache:
             with self._lock:
                 self._promised -= size
                 self._make_room()
-                self._fetching.pop(digest).set()
+                del self._fetching[digest]
+            own.is_over.set()
 
     def _from_disk(self, digest: str) -> bytes | None:
         block = self._disk.read(digest) if self._disk else None
