@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 from gate import PATIENCE
 from keepset.keep import KeepBlockCache
 from keepset.keep.disk_cache import DiskBlocks
+from stores import small_disk, without_write_permission
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,6 +187,63 @@ def test_a_file_that_is_removed_is_fetched_again(folder: Path) -> None:
     assert file_of(folder, b"foo").exists()
 
 
+@pytest.mark.parametrize("function", ["pread", "fstat"])
+def test_readers_do_without_a_file_that_cannot_be_read(
+    function: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+    cache.block(digest_of(b"foo"), lambda: b"foo")
+    cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+    assert cache.part(digest_of(b"foo"), 0, 1) == b"f"  # it is open now
+
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, function, fail)
+        assert cache.part(digest_of(b"foo"), 0, 1) is None
+        assert cache.get(digest_of(b"foo")) is None
+        assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
+
+
+def read_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes are read at a time from here on."""
+    lengths: list[int] = []
+    read = os.pread
+
+    def counted(descriptor: int, length: int, start: int) -> bytes:
+        lengths.append(length)
+        return read(descriptor, length, start)
+
+    monkeypatch.setattr("os.pread", counted)
+    return lengths
+
+
+def test_h56_more_blocks_than_files_may_be_open_are_looked_at_as_a_whole_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = [block_of(number, MEBIBYTE) for number in range(5)]
+    add(DiskBlocks(folder), *blocks)
+    disk = DiskBlocks(folder, max_open=1)
+    lengths = read_lengths(monkeypatch)
+    for turn in range(3):
+        assert [disk.part(digest_of(block), 4096, 100) for block in blocks] == [block[4096:4196] for block in blocks]
+        assert sum(lengths) == len(blocks) * (MEBIBYTE + 100 * (turn + 1))
+
+
+@pytest.mark.parametrize("bad", [b"fob", b"fo"], ids=len)
+def test_what_was_right_and_has_changed_since_is_looked_at_again(bad: bytes, folder: Path) -> None:
+    disk = DiskBlocks(folder, max_open=1)
+    add(disk, b"foo", b"bar")  # the first is closed again
+    other = folder / "other"
+    other.write_bytes(bad)
+    changed = file_of(folder, b"foo").stat()
+    os.utime(other, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    other.rename(file_of(folder, b"foo"))  # as young as the one before
+    assert not has(disk, b"foo")
+    assert has(disk, b"bar")
+
+
 # Room.
 
 
@@ -257,6 +316,57 @@ def test_on_a_full_disk_room_is_made_once(folder: Path, monkeypatch: pytest.Monk
     assert has(disk, blocks[6])
     assert disk.max_bytes == 256 * MEBIBYTE
     assert len(list(folder.rglob("*"))) - len(list(folder.iterdir())) <= 4
+
+
+def test_on_a_small_disk_that_is_full_new_blocks_take_the_place_of_old_ones() -> None:
+    with small_disk("1m") as disk_folder:
+        disk = DiskBlocks(disk_folder / "keep")
+        most = disk.max_bytes
+        blocks = [block_of(number, 200_000) for number in range(12)]
+        for number, block in enumerate(blocks):
+            add(disk, block)
+            assert has(disk, block)
+            disk.clear()  # else nothing may be removed
+            os.utime(file_of(disk_folder / "keep", block), (1000 + number, 1000 + number))
+        kept = [has(disk, block) for block in blocks]
+        assert kept == [False] * (12 - sum(kept)) + [True] * sum(kept)
+        assert sum(kept) >= 4
+        assert disk.max_bytes == most
+        assert [path for path in disk_folder.rglob("tmp*") if path.is_file()] == []
+
+
+def test_a_folder_that_somebody_removes_is_made_again(folder: Path) -> None:
+    disk = DiskBlocks(folder)
+    add(disk, b"foo")
+    shutil.rmtree(folder.parent)
+    add(disk, b"bar")
+    assert has(disk, b"bar")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_from_a_folder_that_may_only_be_read_blocks_are_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add(DiskBlocks(folder), b"foo")
+    with without_write_permission(folder):
+        cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+        assert cache.get(digest_of(b"foo")) == b"foo"
+        assert cache.block(digest_of(b"bar"), lambda: b"bar") == b"bar"
+        assert cache.block(digest_of(b"f"), lambda: b"f") == b"f"
+    assert caplog.text.count("blocks are not cached in") == 1
+    cache.block(digest_of(b"g"), lambda: b"g")
+    assert file_of(folder, b"g").exists()  # it may be written again
+
+
+def test_readers_do_without_a_folder_that_may_not_be_looked_into(folder: Path) -> None:
+    add(DiskBlocks(folder), b"foo")
+    other = folder.parent.parent / "other"
+    other.mkdir()
+    folder.parent.chmod(0o000)
+    with without_write_permission(other):  # which no user without rights has in the first one, either
+        cache = KeepBlockCache(disk_cache=True, disk_cache_dir=folder)
+        assert cache.get(digest_of(b"foo")) is None
+        assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
+        assert cache.disk_size == 0
+    folder.parent.chmod(0o700)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])

@@ -7,7 +7,7 @@ a shared lock on it (`flock`), and only who gets an exclusive lock without waiti
 the same, but for one thing: those in Go write in place. So a file may be one that somebody is still writing, or has
 changed or cut: what is in it is compared with its hash before it is first used, and again if it has changed since.
 
-Nothing here fails: a cache that cannot be used is one without blocks.
+Nothing here fails: a cache that cannot be used, or not now, is one without blocks.
 """
 
 import errno
@@ -39,6 +39,17 @@ _ABANDONED_AFTER = 60.0
 _LEAST = KEEP_BLOCK_SIZE
 _FILES_WITHOUT_BOUND = 4096
 _FULL_DISK_STEP = 256 << 20
+_REMEMBERED = 1 << 15
+_STEP = 1 << 20
+
+
+class _Mark(NamedTuple):
+    """What a file looks like as long as nobody changes it, or puts another one in its place."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
 
 
 class _OpenFile:
@@ -50,19 +61,23 @@ class _OpenFile:
         self.descriptor = descriptor
         self.mark = self._look()
 
-    def _look(self) -> tuple[int, int]:
+    def _look(self) -> _Mark:
         status = os.fstat(self.descriptor)
-        return status.st_size, status.st_mtime_ns
-
-    @property
-    def size(self) -> int:
-        return self.mark[0]
+        return _Mark(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def has_changed(self) -> bool:
-        return self._look() != self.mark
+        try:
+            return self._look() != self.mark
+        except OSError:  # it was on a server that has forgotten it
+            return True
 
-    def read(self, start: int, length: int) -> bytes:
-        return os.pread(self.descriptor, length, start)
+    def read(self, start: int, length: int) -> bytes | None:
+        """Return so many bytes; None if they are not to be had."""
+        try:
+            found = os.pread(self.descriptor, length, start)
+        except OSError:
+            return None
+        return found if len(found) == length else None
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         close(self.descriptor)
@@ -89,13 +104,17 @@ class DiskBlocks:
     def __init__(self, folder: str | os.PathLike[str] | None = None, max_bytes: int = 0, max_open: int = 0) -> None:
         self._max_open = max_open or _fair_number_of_files()
         self._open: dict[str, _OpenFile] = {}  # the one that was used last at the end
+        # What files looked like that were right: one that was closed meanwhile need not be read as a whole again.
+        self._right: dict[str, _Mark] = {}
         self._is_usable = True
+        self._has_complained = False
         try:
             self._folder = cache_folder("keep") if folder is None else Path(folder)
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(self._folder)
         except OSError as error:
             self._folder = Path(error.filename)
-            self._give_up(error)
+            self._is_usable = False
+            self._complain(error)
         self.size = sum(found.size for found in self._files())
         self._added = 0  # so many bytes since the folder was looked through
         self.max_bytes = max(max_bytes or self._fair_share(), _LEAST)
@@ -105,14 +124,16 @@ class DiskBlocks:
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
 
-    def _give_up(self, error: OSError) -> None:
-        self._is_usable = False
-        _log.warning("blocks are not cached in %s: %s", self._folder, error.strerror)
+    def _complain(self, error: OSError) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            _log.warning("blocks are not cached in %s: %s", self._folder, error.strerror)
 
     def _fair_share(self) -> int:
-        if not self._is_usable:
+        try:
+            system = os.statvfs(self._folder)
+        except OSError:
             return 0
-        system = os.statvfs(self._folder)
         free = system.f_bavail * system.f_bsize + self.size
         return min(system.f_blocks * system.f_bsize // 10, free // 4)
 
@@ -126,10 +147,7 @@ class DiskBlocks:
             digest: Its hash.
         """
         file = self._file(digest)
-        if file is None:
-            return None
-        block = file.read(0, file.size)
-        return block if len(block) == file.size else None
+        return None if file is None else file.read(0, file.mark.size)
 
     def part(self, digest: str, start: int, length: int) -> bytes | None:
         """Return a part of a block without reading the rest, or None if it is not here.
@@ -140,10 +158,7 @@ class DiskBlocks:
             length: How many bytes it has.
         """
         file = self._file(digest)
-        if file is None:
-            return None
-        part = file.read(start, length)
-        return part if len(part) == length else None
+        return None if file is None else file.read(start, length)
 
     def _file(self, digest: str) -> _OpenFile | None:
         """Return the file of a block, which is opened and checked if it is not known."""
@@ -165,8 +180,8 @@ class DiskBlocks:
         file = _OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         fcntl.flock(file.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         with suppress(OSError):  # of another user, perhaps
-            os.utime(file.descriptor, ns=(time.time_ns(), file.mark[1]))  # who tidies up goes by that
-        if _md5(file) == digest and not file.has_changed():
+            os.utime(file.descriptor, ns=(time.time_ns(), file.mark.modified))  # who tidies up goes by that
+        if file.mark == self._right.get(digest) or (_md5(file) == digest and not file.has_changed()):
             return file
         del file
         _remove_unused(path)
@@ -175,8 +190,10 @@ class DiskBlocks:
     def _keep_open(self, digest: str, file: _OpenFile) -> None:
         with self._lock:
             self._open[digest] = file
-            while len(self._open) > self._max_open:
-                del self._open[next(iter(self._open))]
+            self._right[digest] = file.mark
+            for known, most in ((self._open, self._max_open), (self._right, _REMEMBERED)):
+                while len(known) > most:
+                    del known[next(iter(known))]
 
     def add(self, digest: str, block: bytes) -> None:
         """Store a block, if there is room for it or can be made.
@@ -192,15 +209,16 @@ class DiskBlocks:
             self._write(digest, block)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                self._give_up(error)
+                self._complain(error)
                 return
-            self._make_do_with_less()
+            self._make_do_with_less(len(block))
             with suppress(OSError):
                 self._write(digest, block)
 
     def _write(self, digest: str, block: bytes) -> None:
         path = self._path(digest)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        _make_folder(self._folder)  # somebody may have removed everything
+        _make_folder(path.parent)
         temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{_SUFFIX}")
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -218,10 +236,10 @@ class DiskBlocks:
             self._added += len(block)
         self._keep_open(digest, _OpenFile(descriptor))
 
-    def _make_do_with_less(self) -> None:
-        """The disk is full, with other things: leave them some of our room."""
-        self.max_bytes = max(_FULL_DISK_STEP, self.size - _FULL_DISK_STEP)
-        self._tidy(self.max_bytes - KEEP_BLOCK_SIZE)
+    def _make_do_with_less(self, needed: int) -> None:
+        """The disk is full, with other things: leave them some of our room, and make room for so many bytes."""
+        self.max_bytes = min(self.max_bytes, max(_FULL_DISK_STEP, self.size - _FULL_DISK_STEP))
+        self._tidy(min(self.max_bytes, self.size) - needed)
 
     def _tidy(self, limit: int) -> None:
         """Remove the blocks that nobody has used for the longest time, if all take more than so many bytes.
@@ -243,13 +261,14 @@ class DiskBlocks:
 
     def _files(self) -> Iterator[_Found]:
         """List the blocks. What writers have left who are dead is removed on the way."""
-        for path in self._folder.glob(f"{'[0-9a-f]' * _LAYOUT_DIGITS}/*{_SUFFIX}"):
-            with suppress(OSError):
-                status = path.stat()
-                if not path.name.startswith(_TEMPORARY):
-                    yield _Found(status.st_atime, status.st_size, path)
-                elif time.time() - status.st_mtime > _ABANDONED_AFTER:
-                    path.unlink()
+        with suppress(OSError):  # a folder that may not be looked into has none
+            for path in self._folder.glob(f"{'[0-9a-f]' * _LAYOUT_DIGITS}/*{_SUFFIX}"):
+                with suppress(OSError):
+                    status = path.stat()
+                    if not path.name.startswith(_TEMPORARY):
+                        yield _Found(status.st_atime, status.st_size, path)
+                    elif time.time() - status.st_mtime > _ABANDONED_AFTER:
+                        path.unlink()
 
     def clear(self) -> None:
         """Close all files. They stay in the folder, which is not this process's alone."""
@@ -262,12 +281,20 @@ def _fair_number_of_files() -> int:
     return _FILES_WITHOUT_BOUND if most == resource.RLIM_INFINITY else max(most // 8, 1)
 
 
-def _md5(file: _OpenFile) -> str:
-    if not 0 < file.size <= KEEP_BLOCK_SIZE:
-        return ""
+def _make_folder(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _md5(file: _OpenFile) -> str | None:
+    size = file.mark.size
+    if not 0 < size <= KEEP_BLOCK_SIZE:
+        return None
     md5 = hashlib.md5(usedforsecurity=False)
-    for start in range(0, file.size, 1 << 20):
-        md5.update(file.read(start, 1 << 20))
+    for start in range(0, size, _STEP):
+        part = file.read(start, min(_STEP, size - start))
+        if part is None:
+            return None
+        md5.update(part)
     return md5.hexdigest()
 
 
