@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keepset import config, errors
+from keepset.keep import KeepBlockCache
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -115,6 +116,23 @@ def test_a_file_that_is_hidden_is_mentioned(
     with caplog.at_level(logging.WARNING, "keepset"):
         assert config.get("ARVADOS_A") is None
     assert [str(hidden) in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_user_without_a_home_has_other_places(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert config.get("ARVADOS_API_HOST") is None
+    with pytest.raises(FileNotFoundError, match="no home folder"):
+        config.cache_folder("keep")
+    assert KeepBlockCache(disk_cache=True).block("0" * 32, lambda: b"foo") == b"foo"
+    write(home / "nosuch" / "arvados", "ARVADOS_API_HOST=zzzzz.example\n")
+    config.initialize()
+    assert config.get("ARVADOS_API_HOST") == "zzzzz.example"
 
 
 def test_a_file_or_a_search_can_be_named(home: Path) -> None:

@@ -9,6 +9,7 @@ Settings are read once, when the first is asked for; `initialize` reads them aga
 and not empty, the loggers below `keepset` let everything through from then on. No handler is attached to them.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -178,29 +179,43 @@ def cache_folder(name: str) -> Path:
 
     Args:
         name: Its name.
+
+    Raises:
+        FileNotFoundError: The user has no home folder.
     """
     for folder in _absolute(os.environ.get("CACHE_DIRECTORY", "")):
         if os.access(folder, os.W_OK | os.X_OK):
             return folder / name
-    home = next(_absolute(os.environ.get("XDG_CACHE_HOME", "")), None)
-    return (home or Path("~/.cache").expanduser()) / "arvados" / name
+    home = next(_absolute(os.environ.get("XDG_CACHE_HOME", "")), _at_home(".cache"))
+    if home is None:
+        raise FileNotFoundError(errno.ENOENT, "the user has no home folder", "~/.cache")
+    return home / "arvados" / name
 
 
 def _usual_places(name: str) -> Iterator[Path]:
     """List the files to try. Relative folders do not count, as the XDG specification has it."""
     for folder in _absolute(os.environ.get("CONFIGURATION_DIRECTORY", "")):
         yield folder / name  # made by systemd for this program alone, so the file is directly in it
-    usual = Path("~/.config").expanduser()
+    usual = _at_home(".config")
     home = next(_absolute(os.environ.get("XDG_CONFIG_HOME", "")), usual)
-    if home != usual and (usual / "arvados" / name).exists():
+    if usual is not None and home != usual and (usual / "arvados" / name).exists():
         import logging
 
         logging.getLogger("keepset").warning(
             "XDG_CONFIG_HOME is %s: the settings in %s are not read", home, usual / "arvados" / name
         )
-    yield home / "arvados" / name
+    if home is not None:
+        yield home / "arvados" / name
     for folder in _absolute(os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"):
         yield folder / "arvados" / name
+
+
+def _at_home(name: str) -> Path | None:
+    """Return a folder of the user; None if the user has no home, as in many containers."""
+    try:
+        return Path("~", name).expanduser()
+    except RuntimeError:
+        return None
 
 
 def _absolute(folders: str) -> Iterator[Path]:

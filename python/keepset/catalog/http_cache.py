@@ -96,5 +96,5 @@ def http_cache(data_type: str) -> ThreadSafeHTTPCache | None:
         folder = cache_folder(data_type)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return ThreadSafeHTTPCache(str(folder), max_age=MAX_AGE)
-    except (OSError, RuntimeError):  # the latter where nobody's home is known
+    except OSError:
         return None
