@@ -16,9 +16,10 @@ from keepset import errors
 from keepset.keep import KeepLocator
 from keepset.keep.client import KeepClient
 from keepset.keep.services import Service, Services, rendezvous
+from samples import locator
 
 if TYPE_CHECKING:
-    from fast_clock import ClientOf, Servers
+    from fast_clock import ClientOf, FastClock, Servers
     from keep_server import KeepServer
 
 FOUR = ["aaaaaaaaaaaaaaa", "0123456789abcde", "bbbbbbbbbbbbbbb", "ccccccccccccccc"]
@@ -147,6 +148,50 @@ def test_a_service_that_is_new_is_asked_in_the_next_round(servers: Servers, clie
     old.next.append(Answer(503, before=lambda: api.items.append(item(new.port, 1))))
     old.always = Answer(404)
     assert client_of(api_client=api).get(new.add(b"aaa")) == b"aaa"
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+def test_before_it_gives_up_a_client_looks_for_new_services_if_it_has_not_for_five_minutes(
+    call: str, servers: Servers, client_of: ClientOf, clock: FastClock
+) -> None:
+    old, new = servers(2)
+    old.always = Answer(404 if call == "get" else 507)
+    api = Api(old)
+    client = client_of(api_client=api)
+    name = new.add(b"aaa")
+
+    def ask() -> object:
+        return client.get(name) if call == "get" else client.put(b"aaa", 1)
+
+    with pytest.raises(errors.KeepRequestError):
+        ask()
+    api.items.append(item(new.port, 1))
+    with pytest.raises(errors.KeepRequestError):
+        ask()
+    assert api.lookups == 1
+    clock.sleep(300)
+    assert ask()
+    assert api.lookups == 2
+    # The one that has said so is not asked again, nor does anybody wait.
+    assert len(old.requests) <= 3
+    assert clock.pauses == [300]
+    with pytest.raises(errors.KeepRequestError):
+        client.get(locator(b"absent")) if call == "get" else client.put(b"bbb", 3)
+    assert api.lookups == 2
+
+
+def test_an_api_server_that_is_down_does_not_hide_what_services_say(
+    server: KeepServer, client_of: ClientOf, clock: FastClock
+) -> None:
+    client = client_of(server)
+    api = client.api_client
+    assert isinstance(api, Api)
+    client.put(b"bbb", 1)
+    clock.sleep(300)
+    api.error = OSError("the API server is down")
+    with pytest.raises(errors.NotFoundError, match=r"not found: service .* 404"):
+        client.get(locator(b"absent"))
+    assert api.lookups == 2
 
 
 def test_while_the_api_server_is_down_the_list_of_before_is_used(server: KeepServer, client_of: ClientOf) -> None:

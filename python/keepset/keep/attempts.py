@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from keepset.retry import check_http_response_success
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from keepset.errors import HttpError
     from keepset.keep.services import Directory, Service, Services
@@ -39,27 +39,37 @@ class Operation:
         self._directory = directory
         self._services: Services | None = None
         self._lookup_error: Exception | None = None
+        self._asked: list[Service] = []
         self._settled: set[str] = set()
 
     def __iter__(self) -> Iterator[tuple[int, Services]]:
-        """Yield the rounds in which services are known: the number, and the services."""
+        """Yield the rounds in which services are known, as long as some may be asked: the number, and the services."""
         for number in self.rounds:
-            services = self._look_up(first=number == 0)
-            if services is not None:
-                yield number, services
+            self._look_up(self._directory.refreshed)
+            while self._services is not None:
+                yield number, self._services
+                if self.unsettled(self._asked):
+                    break
+                # All have given their last word. That is known at once, without a pause; and so are those services
+                # that have come since somebody looked.
+                if not self._look_up(self._directory.renewed):
+                    return
 
-    def _look_up(self, *, first: bool) -> Services | None:
-        """Return the services as they are now. If nobody can tell, those of before may still be right."""
+    def _look_up(self, ask: Callable[[Services | None], Services | None]) -> bool:
+        """Find out which services there are now. If nobody can tell, those of before may still be right."""
         try:
-            self._services = self._directory.current() if first else self._directory.refreshed(self._services)
+            found = ask(self._services)
         except Exception as error:  # noqa: BLE001 - whatever an API client raises; it is told of in `why_none`
             self._lookup_error = error
-        return self._services
+            return False
+        self._services = found or self._services
+        return found is not None
 
     def unsettled(self, services: Sequence[Service]) -> list[Service]:
         """Return those services that it makes sense to ask, or to ask again."""
         self.has_services = self.has_services or bool(services)
-        return [service for service in services if service.root not in self._settled]
+        self._asked = [service for service in services if service.root not in self._settled]
+        return self._asked
 
     def settle(self, service: Service) -> None:
         """Note that a service need not be asked again."""

@@ -135,7 +135,7 @@ class KeepClient:
     def _network(self, urls: str, deadline: float | None, clock: Clock) -> NetworkKeep:
         api = None if urls else self.api_client
         return NetworkKeep(
-            Fixed(Services.from_urls(urls)) if api is None else Discovered(api),
+            Fixed(Services.from_urls(urls)) if api is None else Discovered(api, clock),
             self._transport,
             self.block_cache,
             default_classes=functools.partial(_default_classes, api),

@@ -158,14 +158,11 @@ class NetworkKeep:
     def _ask_around(self, locator: KeepLocator, operation: Operation, ask: Callable[[Service, int], _T]) -> _T:
         """Return what the first service answers that can."""
         for number, services in operation:
-            unsettled = operation.unsettled(services.readers(locator))
-            for service in unsettled:
+            for service in operation.unsettled(services.readers(locator)):
                 try:
                     return ask(service, number)
                 except HttpError as error:
                     operation.fail(service, error)
-            if not operation.unsettled(unsettled):
-                break
         raise _read_error(locator, operation)
 
     # Writing.
@@ -204,8 +201,6 @@ class NetworkKeep:
             self._tell_of_old_cluster(replicas)
             if placement.locator is not None and not replicas.missing():
                 return placement.locator
-            if not operation.unsettled(unsettled):
-                break
         raise _write_error(digest, operation, replicas)
 
     def _tell_of_old_cluster(self, replicas: Replicas) -> None:

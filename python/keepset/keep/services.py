@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from keepset import errors
 from keepset.keep._forks import start_anew_after_fork
+from keepset.keep.timing import Clock
 from keepset.locator import KeepLocator
 
 __all__ = ["ClusterApi", "Discovered", "Fixed", "Service", "Services", "rendezvous"]
@@ -22,6 +23,7 @@ _SIGNIFICANT = 15
 _HINT = "K@"
 _CLUSTER = re.compile("[a-z0-9]{5}")
 _GATEWAY = "gateway:"
+_OLD_AFTER = 300.0
 
 
 class ClusterApi(Protocol):
@@ -171,6 +173,9 @@ class Directory(Protocol):
     def refreshed(self, seen: Services | None) -> Services:
         """Return what is known now, to somebody to whom it was of no use before."""
 
+    def renewed(self, seen: Services | None) -> Services | None:
+        """Return what is known now, if there may be other services than those that somebody has seen; else None."""
+
 
 class Fixed:
     """Services that somebody has named, and that stay these.
@@ -191,17 +196,25 @@ class Fixed:
         del seen
         return self._services
 
+    def renewed(self, seen: Services | None) -> Services | None:
+        """Return None: there are no others."""
+        del seen
+        return None
+
 
 class Discovered:
     """Services that the API server names. It is asked when the first is needed, and again when they fail.
 
     Args:
         api: The API client.
+        clock: The clock.
     """
 
-    def __init__(self, api: ClusterApi) -> None:
+    def __init__(self, api: ClusterApi, clock: Clock) -> None:
         self._api = api
+        self._clock = clock
         self._services: Services | None = None
+        self._looked_up = 0.0
         start_anew_after_fork(self)
 
     def _start_anew(self) -> None:
@@ -229,4 +242,19 @@ class Discovered:
         with self._lock:
             if self._services is None or self._services is seen:
                 self._services = Services.from_items(self._api.keep_services().accessible().execute()["items"])
+                self._looked_up = self._clock.now()
             return self._services
+
+    def renewed(self, seen: Services | None) -> Services | None:
+        """Ask the API server, if that was done longer than five minutes ago: as often as Go's clients do.
+
+        Args:
+            seen: Services none of which has what is looked for, or takes what is stored.
+
+        Raises:
+            NoKeepServersError: There are none.
+            Exception: Whatever the API client raises.
+        """
+        if self._services is seen and self._clock.now() < self._looked_up + _OLD_AFTER:
+            return None
+        return self.refreshed(seen)
