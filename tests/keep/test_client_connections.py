@@ -173,6 +173,33 @@ def test_any_certificate_will_do_if_somebody_says_so(
         assert other.get(locator(BLOCK)) == BLOCK
 
 
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_a_service_that_answers_before_it_has_read_all_is_heard_through_tls(
+    is_reused: bool, secure: tuple[KeepServer, Path], client_of: ClientOf
+) -> None:
+    with secure[0] as server:
+        client = client_of(api_client=secure_api(server, insecure=True))
+        if is_reused:
+            client.put(b"aaa", 1)
+        server.always = Answer(507, b"insufficient storage\n", reads=False, closes=True)
+        with pytest.raises(errors.KeepWriteError, match=r"responded with 507 .*: insufficient storage"):
+            client.put(bytes(8 << 20), 1)
+        assert len(server.requests) == 1 + is_reused
+
+
+def test_a_tls_connection_that_was_closed_meanwhile_costs_no_round(
+    secure: tuple[KeepServer, Path], client_of: ClientOf, clock: FastClock
+) -> None:
+    with secure[0] as server:
+        client = client_of(api_client=secure_api(server, insecure=True))
+        client.put(b"aaa", 1)
+        for call in (lambda: client.put(bytes(8 << 20), 1), lambda: client.get(server.add(BLOCK))):
+            server.next.append(Answer(resets=True, reads=False))
+            assert call()
+        assert clock.pauses == []
+        assert len(server.requests) == 5
+
+
 # Proxies of the environment.
 
 

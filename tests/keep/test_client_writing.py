@@ -222,10 +222,18 @@ def test_a_service_that_hangs_up(answer: Answer, server: KeepServer, client_of: 
     assert len(clock.pauses) == 1
 
 
-def test_a_service_that_answers_before_it_has_read_all(server: KeepServer, client_of: ClientOf) -> None:
-    server.always = Answer(413, b"too large\n", reads=False, closes=True)
-    with pytest.raises(errors.KeepWriteError, match=r"responded with (413|0)"):
-        client_of(server, num_retries=0).put(bytes(8 << 20), 1)
+@pytest.mark.parametrize("is_reused", [False, True])
+@pytest.mark.parametrize("status", [403, 413, 507])
+def test_a_service_that_answers_before_it_has_read_all_is_heard(
+    status: int, is_reused: bool, server: KeepServer, client_of: ClientOf
+) -> None:
+    client = client_of(server)
+    if is_reused:
+        client.put(b"aaa", 1)
+    server.always = Answer(status, b"why\n", reads=False, closes=True)
+    with pytest.raises(errors.KeepWriteError, match=f"responded with {status} .*: why"):
+        client.put(bytes(8 << 20), 1)
+    assert len(server.requests) == 1 + is_reused
 
 
 def test_services_that_only_read_are_not_written_to(servers: Servers, client_of: ClientOf) -> None:

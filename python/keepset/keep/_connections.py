@@ -8,8 +8,10 @@ can keep us waiting with a byte now and then: not in a body, nor in front of it,
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
+import ssl
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -139,7 +141,12 @@ class _Connection(_Exchanges, HTTPConnection):  # type: ignore[misc]  # http.cli
 
 
 class _TlsConnection(_Exchanges, HTTPSConnection):  # type: ignore[misc]
-    pass
+    def send(self, data: Any) -> None:
+        try:
+            super().send(data)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            # What a plain connection calls this: urllib3 looks then whether the service has said why it has hung up.
+            raise BrokenPipeError(errno.EPIPE, str(error)) from error
 
 
 class _UnverifiedConnection(Unverified, _TlsConnection):  # type: ignore[misc]
