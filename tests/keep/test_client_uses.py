@@ -167,6 +167,29 @@ def test_the_official_client_reads_what_ours_has_written(servers: Servers, clien
     assert len(asked) == 1  # it looks first where ours has put it
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_either_client_has_cached_on_the_disk_the_other_does_not_fetch(
+    server: KeepServer, client_of: ClientOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = pytest.importorskip("arvados.keep")
+    monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    blocks = [os.urandom(MEBIBYTE) for _ in range(4)]
+    names = [server.add(block) for block in blocks]
+
+    def theirs() -> Any:
+        return keep.KeepClient(api_client=Api(server), block_cache=keep.KeepBlockCache(disk_cache=True))
+
+    def ours() -> KeepClient:
+        return client_of(server, block_cache=KeepBlockCache(disk_cache=True))
+
+    assert [theirs().get(name) for name in names[:2]] == blocks[:2]
+    assert [ours().get(name) for name in names] == blocks
+    assert [bytes(theirs().get(name)) for name in names] == blocks
+    assert set(fetches(server).values()) == {1}
+    assert len(list((tmp_path / "arvados" / "keep").glob("???/*.keepcacheblock"))) == 4
+
+
 # What programs for the official client look at, and set.
 
 
