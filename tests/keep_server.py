@@ -254,7 +254,7 @@ class Api:
     Attributes:
         items: The services, as the API server lists them.
         lookups: How often they were asked for.
-        error: What asking raises instead.
+        error: What asking for anything raises instead.
     """
 
     api_token = "v2/zzzzz-gj3su-000000000000000/s3cr3tt0k3n"
@@ -284,6 +284,8 @@ class Api:
 
     def config(self) -> dict[str, Any]:
         """Return the configuration of the cluster."""
+        if self.error is not None:
+            raise self.error
         return {"StorageClasses": {name: {"Default": True} for name in self._classes}}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fast_clock import FastClock
+from gate import PATIENCE
 from keep_server import STORED, Answer, Api, item
 from keepset import errors
 from keepset.keep.timing import Clock, Pace, Rounds, Timeouts, TooSlow
@@ -149,6 +151,26 @@ def test_a_service_that_does_not_read_is_given_up(client_of: ClientOf) -> None:
         client = client_of(api_client=api, timeout=(2, 0.2, 1), num_retries=0)
         with pytest.raises(errors.KeepWriteError, match="responded with 0"):
             client.put(bytes(32 << 20), 1)
+
+
+def test_a_service_that_reads_slower_than_the_floor_is_given_up(client_of: ClientOf) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+
+        def read() -> None:
+            with slow.accept()[0] as connection:
+                while connection.recv(1 << 17):
+                    time.sleep(0.02)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        api = Api()
+        api.items = [item(slow.getsockname()[1], 0)]
+        # All of it would take ten seconds or more, and no part of it is late.
+        client = client_of(api_client=api, timeout=(2, 0.5, 1 << 30), num_retries=0)
+        with pytest.raises(errors.KeepWriteError, match=r"only \d+ bytes"):
+            client.put(bytes(64 << 20), 1)
+        reader.join(PATIENCE)
 
 
 def test_a_service_has_longer_to_read_than_to_connect(server: KeepServer, client_of: ClientOf) -> None:

@@ -335,6 +335,17 @@ def test_an_old_cluster_knows_no_classes(
     ]
 
 
+def test_an_api_server_that_does_not_tell_the_classes(server: KeepServer, client_of: ClientOf) -> None:
+    client = client_of(server)
+    assert isinstance(client.api_client, Api)
+    client.get(server.add(b"aaa"))
+    client.api_client.error = OSError("the API server is down")
+    with pytest.raises(errors.KeepWriteError, match=r"^\[mine-1\] .* storage classes: the API server is down"):
+        client.put(BLOCK, request_id="mine-1")
+    assert client.put(BLOCK, 1, classes=["default"]) == NAME
+    assert len(server.requests) == 2
+
+
 def test_where_only_services_are_named_there_are_no_classes(server: KeepServer, client_of: ClientOf) -> None:
     server.stored = {"X-Keep-Replicas-Stored": "2"}
     assert client_of(server, proxy=server.url).put(BLOCK) == NAME

@@ -181,7 +181,7 @@ class NetworkKeep:
         if copies < 1:
             return stripped
         operation = self._operation(request_id, num_retries)
-        replicas = Replicas(copies, classes or self._default_classes())
+        replicas = Replicas(copies, classes or self._usual_classes(digest, operation))
         placement = Placement(stripped, replicas, operation)
         for number, services in operation:
             unsettled = operation.unsettled(services.writers(KeepLocator(stripped)))
@@ -202,6 +202,13 @@ class NetworkKeep:
             if placement.locator is not None and not replicas.missing():
                 return placement.locator
         raise _write_error(digest, operation, replicas)
+
+    def _usual_classes(self, digest: str, operation: Operation) -> Sequence[str]:
+        try:
+            return self._default_classes()
+        except Exception as error:
+            told = f"[{operation.request_id}] failed to write {digest}: the cluster does not tell its storage classes"
+            raise errors.KeepWriteError(f"{told}: {error}") from error
 
     def _tell_of_old_cluster(self, replicas: Replicas) -> None:
         if not (replicas.knows_classes or self._has_told):
