@@ -290,6 +290,32 @@ def test_room_for_a_block_that_does_not_come_is_room_again() -> None:
     assert cache.memory_size == 8
 
 
+def test_the_memory_of_a_block_that_leaves_is_filled_anew_unless_somebody_has_it() -> None:
+    cache, source = KeepBlockCache(10), Source()
+    source.block(cache, "a5")
+    held = source.block(cache, "b5")
+    places = {id(cache.get("a5")): "a", id(held): "b"}  # which makes b the newer one
+    cache.get("b5")
+    found = []
+
+    def fetch(data: bytes) -> bytes:
+        spare = cache.take_spare()
+        assert spare is not None
+        with spare.getbuffer() as view:
+            view[:] = data
+        block = spare.getvalue()
+        found.append(places.get(id(block)))
+        return block
+
+    for data in (b"ccccc", b"ddddd"):
+        assert cache.block(f"{data[:1].decode()}5", functools.partial(fetch, data), 5) == data
+        assert cache.take_spare() is None
+    assert found == ["a", None]
+    assert held == b"bbbbb"
+    cache.block("e4", lambda: b"eeee", 4)  # another size
+    assert cache.take_spare() is None
+
+
 def fail() -> bytes:
     """Fetch nothing."""
     raise errors.KeepReadError("not now")

@@ -86,6 +86,29 @@ def test_eight_readers_of_one_collection_fetch_each_block_once(server: KeepServe
     assert len(fetches(server)) == 12
 
 
+def test_blocks_that_somebody_has_stay_what_they_are_while_others_come_and_go(
+    server: KeepServer, client_of: ClientOf
+) -> None:
+    blocks = {server.add(data): data for data in (os.urandom(1 << 16) for _ in range(12))}
+    client = client_of(server, block_cache=KeepBlockCache(3 << 16))
+    found: list[bool] = []
+
+    def read(seed: int) -> None:
+        chance = random.Random(seed)
+        held: list[tuple[str, bytes]] = []
+        for _ in range(100):
+            name = chance.choice(list(blocks))
+            held = [*held[-2:], (name, client.get(name))]
+            found.extend(block == blocks[name] for name, block in held)
+
+    readers = [threading.Thread(target=read, args=[seed]) for seed in range(4)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(PATIENCE)
+    assert found == [True] * 4 * (1 + 2 + 3 * 98)
+
+
 def test_h56_small_reads_here_and_there_of_more_than_there_is_memory_for(
     server: KeepServer, client_of: ClientOf, tmp_path: Path
 ) -> None:

@@ -52,23 +52,25 @@ class Body:
 
 
 class _Arrivals(io.RawIOBase):
-    """What comes from a socket.
+    """What comes from a socket, however little at a time: TLS brings 16 KiB.
 
     Args:
         raw: The socket, as a file.
+        sock: The socket.
         watcher: Told how many bytes have come, whenever some have; what it raises is raised.
     """
 
-    def __init__(self, raw: io.RawIOBase, watcher: Callable[[int], object]) -> None:
-        self._raw = raw
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, watcher: Callable[[int], object]) -> None:
+        self._raw = raw  # holds the socket open
+        self._receive = sock.recv_into
         self.watcher = watcher
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int | None:
-        count = self._raw.readinto(buffer)
-        self.watcher(count or 0)
+    def readinto(self, buffer: Any, /) -> int:
+        count = self._receive(buffer)
+        self.watcher(count)
         return count
 
     def close(self) -> None:
@@ -85,13 +87,6 @@ def _all_within(seconds: float | None) -> Callable[[int], object]:
             raise TimeoutError("timed out")
 
     return watcher
-
-
-class _PromptReader(io.BufferedReader):
-    """Fills a buffer with what has arrived, instead of waiting for as much as it takes: else speed cannot be seen."""
-
-    def readinto(self, buffer: Any, /) -> int:
-        return self.readinto1(buffer)
 
 
 class _Exchanges:
@@ -122,7 +117,7 @@ class _Exchanges:
     def response_class(self, sock: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
         self.raw = http.client.HTTPResponse(sock, *args, **options)
         # The timeout of a socket is for each of its reads; until somebody else watches, it is for all that comes.
-        self.raw.fp = _PromptReader(_Arrivals(self.raw.fp.detach(), _all_within(sock.gettimeout())))
+        self.raw.fp = io.BufferedReader(_Arrivals(self.raw.fp.detach(), sock, _all_within(sock.gettimeout())))
         return self.raw
 
     def getresponse(self) -> BaseHTTPResponse:

@@ -116,10 +116,11 @@ class NetworkKeep:
     def _fetch(self, locator: KeepLocator, request_id: str | None, num_retries: int) -> bytes:
         operation = self._operation(request_id, num_retries)
         headers = {"Accept": "application/octet-stream"}
+        spare = self._cache.take_spare()
 
         def ask(service: Service, number: int) -> bytes:
             terms = self._terms(operation, service, number, headers)
-            return self._transport.get(f"{service.root}{locator}", locator.md5sum.lower(), locator.size, terms)
+            return self._transport.get(f"{service.root}{locator}", locator.md5sum.lower(), locator.size, terms, spare)
 
         block = self._ask_around(locator, operation, ask)
         self._downloaded.add(len(block))

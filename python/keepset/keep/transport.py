@@ -83,7 +83,7 @@ class Transport:
         self._insecure = insecure
         self._clock = clock
 
-    def get(self, url: str, digest: str, size: int | None, terms: Terms) -> bytes:
+    def get(self, url: str, digest: str, size: int | None, terms: Terms, spare: io.BytesIO | None = None) -> bytes:
         """Fetch a block, and compare it with its hash as it arrives.
 
         Args:
@@ -91,12 +91,13 @@ class Transport:
             digest: The hash.
             size: How many bytes it has; None if that is not known.
             terms: The terms.
+            spare: Memory of that size to read it into, if there is any.
 
         Raises:
             HttpError: The service does not have it, or what it sends is something else.
         """
         with self._exchange("GET", url, None, terms) as reply:
-            return _block(reply, digest, size)
+            return _block(reply, digest, size, spare)
 
     def head(self, url: str, terms: Terms) -> Reply:
         """Ask for a block without its bytes.
@@ -199,7 +200,7 @@ def _slices(data: memoryview, pace: Pace) -> Iterator[memoryview]:
         pace.moved(part.nbytes)
 
 
-def _block(reply: BaseHTTPResponse, digest: str, size: int | None) -> bytes:
+def _block(reply: BaseHTTPResponse, digest: str, size: int | None, spare: io.BytesIO | None) -> bytes:
     """Read a block.
 
     A `BytesIO` gives away the `bytes` that it was filled in, so the block is never copied.
@@ -214,7 +215,7 @@ def _block(reply: BaseHTTPResponse, digest: str, size: int | None) -> bytes:
     room = KEEP_BLOCK_SIZE if room is None else room
     if room > KEEP_BLOCK_SIZE:
         raise HttpError(0, f"{room} bytes were announced, and no block has more than {KEEP_BLOCK_SIZE}")
-    buffer = io.BytesIO(bytes(room))
+    buffer = io.BytesIO(bytes(room)) if spare is None else spare
     md5 = hashlib.md5(usedforsecurity=False)
     with buffer.getbuffer() as view:
         prefer_large_pages(view)
