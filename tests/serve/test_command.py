@@ -97,6 +97,7 @@ def test_beyond_loopback_it_wants_tls(tmp_path: Path, host: str) -> None:
         (["--tls-cert", "x.pem", "--tls-key", "y.pem", "--self-signed"], "not both"),
         (["--tls-cert", "x.pem", "--tls-key", "y.pem"], "cannot be used"),
         (["--host", "192.0.2.1", "--insecure"], "cannot listen"),
+        (["--storage-class", "a, b"], "no name of a storage class: 'a, b'"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -3,9 +3,11 @@
 import hashlib
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
+from keepset.keep.client import KeepClient
 from serving import Reply, Server
 
 FOO = "acbd18db4cc2f85cedef654fccc4a4d8"
@@ -52,6 +54,20 @@ def test_as_many_copies_are_confirmed_as_were_wanted(server: Server) -> None:
 
 def test_a_storage_class_that_is_not_here_is_refused(server: Server) -> None:
     assert put(server, b"classes", X_Keep_Storage_Classes="archive").status == 507
+
+
+def test_storage_classes_can_be_offered(tmp_path: Path) -> None:
+    server = Server(tmp_path / "store", "--storage-class", "archive", "--storage-class", "default")
+    try:
+        reply = put(server, b"classes", X_Keep_Storage_Classes="archive, tape", X_Keep_Desired_Replicas="2")
+        assert reply.headers["X-Keep-Storage-Classes-Confirmed"] == "default=2, archive=2"
+        assert put(server, b"classes", X_Keep_Storage_Classes="tape").status == 507
+        offered = server.api("GET", "config")["StorageClasses"]
+        assert {name: settings["Default"] for name, settings in offered.items()} == {"default": True, "archive": False}
+        client = KeepClient(proxy=server.url, api_token=server.token, local_store="")
+        assert client.put(b"archived", classes=["archive"]).startswith(digest(b"archived"))
+    finally:
+        server.close()
 
 
 def test_another_content_is_refused_stored_nowhere_and_the_connection_goes_on(server: Server) -> None:

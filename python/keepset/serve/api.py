@@ -32,9 +32,9 @@ _LARGEST_PUBLIC = 1 << 16
 
 _log = logging.getLogger("keepset.serve")
 
-# What anybody may see, made of the URL of the server and the lifetime of signatures.
-_PUBLIC: dict[str, Callable[[str, int], Record]] = {
-    "config": discovery.configuration,
+# What anybody may see, made of the URL of the server and its settings.
+_PUBLIC: dict[str, Callable[[str, Service], Record]] = {
+    "config": lambda root, service: discovery.configuration(root, service.signer.lifetime, service.storage_classes),
     "keep_services": lambda root, _: discovery.keep_services(root),
     "keep_services/accessible": lambda root, _: discovery.keep_services(root),
 }
@@ -90,7 +90,7 @@ class Api:
         call = read_call(request, body)
         is_reading = call.method in {"GET", "HEAD"}
         if is_reading and path in _PUBLIC:
-            return json_reply(_PUBLIC[path](root_of(request), self._service.signer.lifetime))
+            return json_reply(_PUBLIC[path](root_of(request), self._service))
         if caller is None or not (is_reading or caller.may_write):
             raise Refusal(403, "Forbidden: this takes a token that allows writing")
         if is_reading and path in _USER:

@@ -19,7 +19,6 @@ from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep._folder import EMPTY_HASH
 from keepset.keep.parts import IncomingBlock, OpenBlock
 from keepset.serve.bodies import PART, declared_length, parts
-from keepset.serve.discovery import STORAGE_CLASS
 from keepset.serve.replies import CORS, Data, Refusal, Sliced, text
 from keepset.serve.service import Caller, Service
 from keepset.serve.signatures import Verdict
@@ -149,7 +148,7 @@ class Keep:
         if caller is None or not caller.may_write:
             raise Refusal(403 if caller else 401, "storing a block takes a token that allows writing")
         length = declared_length(request, KEEP_BLOCK_SIZE)
-        classes = _classes(request)
+        self._check_classes(request)
         async with self._service.budget.hold(min(length, 2 * PART)):
             locator = await self._take(request, digest)
         signer = self._service.signer
@@ -159,10 +158,17 @@ class Keep:
             **CORS,
             # There is one copy, on one disk; who asks for two must not wait for a second server.
             "X-Keep-Replicas-Stored": str(copies),
-            "X-Keep-Storage-Classes-Confirmed": ", ".join(f"{name}={copies}" for name in classes),
+            "X-Keep-Storage-Classes-Confirmed": ", ".join(f"{name}={copies}" for name in self._service.storage_classes),
         }
         reply = text(signed, 200, headers)
         await reply(request.scope, request.receive, send)
+
+    def _check_classes(self, request: Request) -> None:
+        """Refuse what is to have none of the storage classes that are here; as keepstore, one of them is enough."""
+        wanted = {name.strip() for name in request.headers.get("x-keep-storage-classes", "").split(",")} - {""}
+        offered = self._service.storage_classes
+        if wanted and wanted.isdisjoint(offered):
+            raise Refusal(507, f"insufficient storage: the storage classes here are {', '.join(offered)}")
 
     async def _take(self, request: Request, expected: str | None) -> str:
         """Store the body of a request; each part is hashed and written while the next one comes."""
@@ -219,14 +225,6 @@ def _parse(text: str) -> _Locator:
     if size is not None and size > KEEP_BLOCK_SIZE:
         raise Refusal(404, "file does not exist")
     return _Locator(text, parts[0], size)
-
-
-def _classes(request: Request) -> list[str]:
-    """Return the storage classes that a block gets; as keepstore, those that are there of those that are wanted."""
-    wanted = {name.strip() for name in request.headers.get("x-keep-storage-classes", "").split(",")} - {""}
-    if wanted and STORAGE_CLASS not in wanted:
-        raise Refusal(507, f"insufficient storage: the only storage class here is {STORAGE_CLASS!r}")
-    return [STORAGE_CLASS]
 
 
 def _copies(request: Request) -> int:

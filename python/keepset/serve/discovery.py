@@ -15,12 +15,13 @@ from keepset.catalog.queries import DEFAULT_LIMIT, LARGEST_LIMIT
 from keepset.catalog.records import CLUSTER
 from keepset.serve.signatures import LIFETIME
 
-__all__ = ["LARGEST_REQUEST", "STORAGE_CLASS", "configuration", "discovery_document", "keep_services", "user"]
+__all__ = ["LARGEST_REQUEST", "STORAGE_CLASSES", "configuration", "discovery_document", "keep_services", "user"]
 
 LARGEST_REQUEST = 1 << 27
 """How long a request to the API may be: `API.MaxRequestSize`, 128 MiB."""
 
-STORAGE_CLASS = "default"
+STORAGE_CLASSES = ("default",)
+"""Those that there are unless more are named; the first one is what blocks get when nobody says otherwise."""
 """The only storage class: a folder has no others."""
 
 _REVISION = "20250402"
@@ -225,12 +226,13 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600}h{seconds // 60 % 60}m{seconds % 60}s"
 
 
-def configuration(root: str, lifetime: int = LIFETIME) -> Record:
+def configuration(root: str, lifetime: int = LIFETIME, storage_classes: tuple[str, ...] = STORAGE_CLASSES) -> Record:
     """Return the public part of the configuration of this cluster.
 
     Args:
         root: As for `discovery_document`.
         lifetime: As for `discovery_document`.
+        storage_classes: What blocks can have; the first one is the default.
     """
     services = ("Controller", "Keepproxy", "WebDAV", "WebDAVDownload", "Workbench2")
     return {
@@ -252,7 +254,7 @@ def configuration(root: str, lifetime: int = LIFETIME) -> Record:
         },
         "RemoteClusters": {},
         "Services": {name: {"ExternalURL": root} for name in services},
-        "StorageClasses": {STORAGE_CLASS: {"Default": True, "Priority": 0}},
+        "StorageClasses": {name: {"Default": name == storage_classes[0], "Priority": 0} for name in storage_classes},
     }
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import re
 import signal
 import socket
 import ssl
@@ -17,6 +18,7 @@ from keepset.keep.parts import BlockOpener
 from keepset.serve.access import Access
 from keepset.serve.app import build
 from keepset.serve.bodies import Budget
+from keepset.serve.discovery import STORAGE_CLASSES
 from keepset.serve.log import JsonFormatter
 from keepset.serve.protocol import Protocol
 from keepset.serve.service import Service
@@ -30,6 +32,7 @@ _MEMORY = 1 << 29
 """What all requests together hold, in bytes."""
 
 _CONNECTIONS = 1000
+_CLASS_NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _GRACE_SECONDS = 60
 _BACKLOG = 512
 
@@ -46,6 +49,7 @@ class Listening:
         self_signed: Whether to make a certificate.
         insecure: Whether others may reach the server without TLS.
         signature_lifetime: For how long the signatures of blocks are valid, in seconds.
+        storage_classes: Those that each block has.
     """
 
     host: str
@@ -55,6 +59,7 @@ class Listening:
     self_signed: bool = False
     insecure: bool = False
     signature_lifetime: int = LIFETIME
+    storage_classes: tuple[str, ...] = STORAGE_CLASSES
 
     def check(self) -> None:
         """Refuse what would let tokens be read on their way.
@@ -62,6 +67,8 @@ class Listening:
         Raises:
             ConfigError: The settings contradict each other, or are unsafe.
         """
+        if wrong := [name for name in self.storage_classes if not _CLASS_NAME.fullmatch(name)]:
+            raise ConfigError(f"no name of a storage class: {wrong[0]!r}; it has letters, digits, `_`, `-` and `.`")
         if (self.certificate is None) != (self.key is None):
             raise ConfigError("--tls-cert and --tls-key go together: name both")
         if self.certificate is not None and self.self_signed:
@@ -98,7 +105,7 @@ def serve(store: Store, access: Access, listening: Listening, ready: Callable[[s
         certificate, key = self_signed(store.path, listening.host)
     _log_as_json()
     signer = Signer(access.signing_key, listening.signature_lifetime)
-    service = Service(store, access, signer, Budget(_MEMORY), BlockOpener(store.keep))
+    service = Service(store, access, signer, Budget(_MEMORY), BlockOpener(store.keep), listening.storage_classes)
     config = uvicorn.Config(
         build(service, _write_line),
         http=Protocol,

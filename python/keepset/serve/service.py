@@ -42,6 +42,7 @@ class Service:
         signer: Signs its blocks.
         budget: Bounds what all requests hold in memory.
         opener: Opens its blocks for who reads them.
+        storage_classes: Those that each block has; the first one is the default.
     """
 
     store: Store
@@ -49,6 +50,7 @@ class Service:
     signer: Signer
     budget: Budget
     opener: BlockOpener
+    storage_classes: tuple[str, ...]
 
     def caller(self, request: Request) -> Caller | None:
         """Say whose request it is, or None if its token is none of ours.

@@ -55,6 +55,12 @@ def serve(
             help="For how long signatures of blocks are valid.",
         ),
     ] = 1_209_600,
+    storage_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--storage-class", metavar="NAME", help="Offer this storage class, too. Repeat it.", show_default=False
+        ),
+    ] = None,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a token, print it, and serve nothing.", rich_help_panel=_TOKENS)
     ] = False,
@@ -92,19 +98,22 @@ def serve(
         elif tokens:
             _list(run, access, json)
         else:
+            from keepset.serve.discovery import STORAGE_CLASSES
             from keepset.serve.run import Listening
 
-            listening = Listening(host, port, tls_cert, tls_key, self_signed, insecure, signature_ttl)
+            classes = tuple(dict.fromkeys([*STORAGE_CLASSES, *(storage_class or [])]))
+            listening = Listening(host, port, tls_cert, tls_key, self_signed, insecure, signature_ttl, classes)
             _serve(run, store, access, listening)
 
 
 def _check_extra() -> None:
     try:
+        import httptools
         import starlette
         import uvicorn
     except ImportError as error:
         raise ConfigError(f"`keepset serve` needs the extra: pip install 'keepset[serve]' ({error})") from error
-    del starlette, uvicorn
+    del httptools, starlette, uvicorn
 
 
 def _list(run: Run, access: "Access", json: bool) -> None:
