@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 import urllib.parse
 import urllib.request
@@ -14,7 +15,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from keepset.util import ca_certs_path
 
-__all__ = ["PoolClasses", "Unverified", "pool_manager"]
+__all__ = ["PoolClasses", "Unverified", "is_loopback", "pool_manager"]
 
 _HOSTS = 64
 _CONNECTIONS_PER_HOST = 32
@@ -72,6 +73,18 @@ def pool_manager(url: str, *, insecure: bool = False, classes: PoolClasses = _US
     if proxy and urllib.request.proxy_bypass(parts.hostname or ""):
         proxy = None
     return _pool_manager(proxy, insecure, None if insecure else ca_certs_path(), classes)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to a host never leaves this machine.
+
+    Args:
+        host: Its name or its address.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @functools.cache

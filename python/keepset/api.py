@@ -12,8 +12,10 @@ import logging
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from keepset import config, errors
+from keepset._pools import is_loopback
 from keepset.catalog.http_cache import ThreadSafeHTTPCache, http_cache
 from keepset.catalog.rest import ApiClient
 
@@ -35,7 +37,8 @@ __all__ = [
     "normalize_api_kwargs",
 ]
 
-_TEMPLATE = "https://{host}/discovery/v1/apis/{{api}}/{{apiVersion}}/rest"
+_PATH = "/discovery/v1/apis/{api}/{apiVersion}/rest"
+_PLAIN = "http://"
 _NO_HOST = frozenset("/ \t\r\n@?#\\")
 
 _log = logging.getLogger(__name__)
@@ -145,7 +148,8 @@ def normalize_api_kwargs(
     Args:
         version: The version of the API; `"v1"`, if it is None.
         discoveryServiceUrl: The address of its description.
-        host: The server instead, as `host[:port]`.
+        host: The server instead, as `host[:port]`; as `http://host[:port]` one that speaks no TLS, on this machine or
+            `insecure`.
         token: The token.
         **kwargs: What else there is.
 
@@ -159,13 +163,29 @@ def normalize_api_kwargs(
         raise errors.ConfigError(f"{given} neither discoveryServiceUrl nor host")
     if not token:
         raise errors.ConfigError(f"{'host' if host else 'discoveryServiceUrl'} is given, but the token is missing")
-    if host and _NO_HOST.intersection(host):
-        raise errors.ConfigError(f"not a server's host[:port], without https:// and path: {host!r}")
     if not version:
         version = "v1"
         _log.info("using version %s of the API", version)
-    url = discoveryServiceUrl or _TEMPLATE.format(host=host)
+    url = discoveryServiceUrl or _root_of(host or "", insecure=bool(kwargs.get("insecure"))) + _PATH
     return {"discoveryServiceUrl": url, "token": token, "version": version, **kwargs}
+
+
+def _root_of(host: str, *, insecure: bool) -> str:
+    """Return the address of a server, with which others than this machine are not spoken to in clear text unasked."""
+    is_plain = host.startswith(_PLAIN)
+    name = host.removeprefix(_PLAIN).removesuffix("/") if is_plain else host
+    if not name or _NO_HOST.intersection(name):
+        raise errors.ConfigError(
+            f"not a server's host[:port], without https:// and path (or {_PLAIN}host[:port]): {host!r}"
+        )
+    if not is_plain:
+        return f"https://{name}"
+    if not (insecure or is_loopback(urlsplit(host).hostname or "")):
+        raise errors.ConfigError(
+            f"without TLS the token can be read on its way to {host}: leave out {_PLAIN}, or set"
+            " ARVADOS_API_HOST_INSECURE"
+        )
+    return _PLAIN + name
 
 
 def api_kwargs_from_config(
@@ -207,7 +227,8 @@ def api(
     Args:
         version: The version of the API; `"v1"`, if it is None.
         cache: Whether a description of it that was read before will do.
-        host: The server, as `host[:port]`.
+        host: The server, as `host[:port]`; as `http://host[:port]` one that speaks no TLS, on this machine or
+            `insecure`.
         token: The token.
         insecure: Whether to trust every certificate.
         request_id: The `X-Request-Id` of all requests; a new one for each, if it is None.

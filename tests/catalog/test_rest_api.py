@@ -92,6 +92,10 @@ def test_half_a_cluster_is_refused(settings: dict[str, str], half: dict[str, str
         ({"host": "https://zzzzz.example", "token": TOKEN}, "without https://"),
         ({"host": "zzzzz.example/", "token": TOKEN}, "without https://"),
         ({"host": "me@zzzzz.example", "token": TOKEN}, "host"),
+        ({"host": "http://", "token": TOKEN}, "http://host"),
+        ({"host": "http://localhost:8900/x", "token": TOKEN}, "http://host"),
+        ({"host": "http://zzzzz.example", "token": TOKEN}, "can be read on its way to http://zzzzz.example"),
+        ({"host": "http://localhost.example", "token": TOKEN}, "can be read on its way"),
     ],
 )
 def test_arguments_that_name_no_cluster(settings: dict[str, str], arguments: dict[str, Any], message: str) -> None:
@@ -99,6 +103,23 @@ def test_arguments_that_name_no_cluster(settings: dict[str, str], arguments: dic
         with pytest.raises(errors.ConfigError, match=message) as caught:
             make(**arguments)
         assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["http://localhost", "http://127.0.0.1:8900", "http://[::1]:8900"])
+@pytest.mark.parametrize("end", ["", "/"])  # with it, as `keepset serve` says where it listens
+def test_a_server_on_this_machine_needs_no_tls(host: str, end: str) -> None:
+    url = normalize_api_kwargs("v1", host=host + end, token=TOKEN)["discoveryServiceUrl"]
+    assert url == f"{host}/discovery/v1/apis/{{api}}/{{apiVersion}}/rest"
+
+
+def test_a_server_elsewhere_needs_none_if_that_is_wanted(settings: dict[str, str]) -> None:
+    settings |= {"ARVADOS_API_HOST": "http://server", "ARVADOS_API_TOKEN": TOKEN, "ARVADOS_API_HOST_INSECURE": "1"}
+    assert api_kwargs_from_config("v1")["discoveryServiceUrl"].startswith("http://server/discovery/")
+
+
+def test_settings_name_a_server_without_tls(server: ApiServer, settings: dict[str, str]) -> None:
+    settings |= {"ARVADOS_API_HOST": f"http://{server.host}", "ARVADOS_API_TOKEN": TOKEN}
+    assert api().users().current().execute()
 
 
 def test_arguments_come_before_settings(server: ApiServer, settings: dict[str, str]) -> None:

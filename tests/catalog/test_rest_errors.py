@@ -282,6 +282,12 @@ def test_a_certificate_must_be_trusted(
             api("v1", host=server.host.replace("localhost", "127.0.0.1"), token=TOKEN, cache=False)
 
 
+def test_a_server_without_tls_is_not_asked_again(server: ApiServer, waits: list[float]) -> None:
+    with pytest.raises(errors.ApiConnectionError, match="name it http://"):
+        api("v1", host=server.host, token=TOKEN)
+    assert waits == []
+
+
 def test_threads_wait_for_themselves_alone(server: ApiServer) -> None:
     """While one request is tried again, others go on."""
     gate = threading.Event()

@@ -3,7 +3,8 @@
 What is tried again, and how long is waited, is what googleapiclient and 3.2.1 do between them: all of 5xx, 408, 409,
 423, 429, and connections that fail; a random part of 2, 4, 8, … seconds, here at most a minute. A server that says
 when to come back (`Retry-After`) is believed up to that minute. The first time that a server closes the connection, the
-request goes out again at once. A certificate that is not to be trusted will not become so by asking again.
+request goes out again at once. A certificate that is not to be trusted will not become so by asking again, and a server
+that speaks no TLS does not learn it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import logging
+import re
 from random import random
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +32,7 @@ __all__ = ["Reply", "Transport"]
 LONGEST_WAIT = 60.0
 _CONNECT_SECONDS = 30.0
 _TEMPORARY = frozenset({408, 409, 423, 429})
+_NO_TLS = re.compile("wrong.version.number|record.layer.failure", re.IGNORECASE)  # as the OpenSSL at hand puts it
 
 _log = logging.getLogger("keepset.api")
 
@@ -170,8 +173,7 @@ class Transport:
                 redirect=False,
             )
         except (HTTPError, ValueError) as error:  # the latter if an address is none: the server's, or a proxy's
-            is_final = isinstance(error, ValueError) or _is_certificate_error(error)
-            return _Failure(self.redact(str(error)), is_final, isinstance(error, ProtocolError))
+            return _failure(error, self.redact(str(error)))
         # The last one of several headers with one name.
         found = {name.lower(): self.redact(value) for name, value in response.headers.items()}
         content = response.data
@@ -192,8 +194,13 @@ def _is_word(text: str) -> bool:
     return text.isascii() and text.isprintable() and bool(text) and " " not in text
 
 
-def _is_certificate_error(error: object) -> bool:
-    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+def _failure(error: HTTPError | ValueError, reason: str) -> _Failure:
+    is_not_tls = isinstance(error, SSLError) and _NO_TLS.search(reason) is not None
+    is_untrusted = isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in reason
+    if is_not_tls:
+        reason += "; if the server speaks no TLS, as `keepset serve` may do, name it http://host:port"
+    is_final = is_not_tls or is_untrusted or isinstance(error, ValueError)
+    return _Failure(reason, is_final, isinstance(error, ProtocolError))
 
 
 def _may_pass(outcome: Reply | _Failure) -> bool:

@@ -1,6 +1,5 @@
 """A server from start to end: the socket, TLS, and what a signal does."""
 
-import ipaddress
 import logging
 import re
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from keepset._pools import is_loopback
 from keepset.errors import ConfigError
 from keepset.keep.parts import BlockOpener
 from keepset.serve.access import Access
@@ -73,18 +73,11 @@ class Listening:
             raise ConfigError("--tls-cert and --tls-key go together: name both")
         if self.certificate is not None and self.self_signed:
             raise ConfigError("either --self-signed or --tls-cert, not both")
-        if not (self.certificate or self.self_signed or self.insecure or _is_loopback(self.host)):
+        if not (self.certificate or self.self_signed or self.insecure or is_loopback(self.host)):
             raise ConfigError(
                 f"{self.host} can be reached from elsewhere, and without TLS the tokens can be read on their way:"
                 " name a certificate with --tls-cert and --tls-key, make one with --self-signed, or say --insecure"
             )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def serve(store: Store, access: Access, listening: Listening, ready: Callable[[str], object]) -> None:
