@@ -39,7 +39,8 @@ def slow(name):
 slow("put")
 slow("get")
 
-from keepset.cli import main
+from keepset.cli import main, signals
+signals._SECONDS = int(os.environ.get("LIMIT", signals._SECONDS))
 main()
 """
 
@@ -55,10 +56,10 @@ class Slow:
         subprocess.run([sys.executable, "-c", SLOW, *arguments], check=True, stdout=subprocess.DEVNULL)
         return Path("calls").read_text().split()
 
-    def stopped(self, number: int, calls: int, *arguments: str) -> int:
+    def stopped(self, number: int, calls: int, *arguments: str, pause: float = 0.5) -> int:
         """Run a command until Keep has been asked so often, send a signal, and give the exit code."""
         Path("calls").write_text("")
-        process = subprocess.Popen([sys.executable, "-c", SLOW, *arguments], env=os.environ | {"PAUSE": "0.5"})
+        process = subprocess.Popen([sys.executable, "-c", SLOW, *arguments], env=os.environ | {"PAUSE": str(pause)})
         while len(Path("calls").read_text().split()) < calls:
             assert process.poll() is None, "it has ended before"
             time.sleep(0.01)
@@ -121,3 +122,11 @@ def test_get_goes_on(keepset: Command, source: Path, number: signal.Signals) -> 
     Slow().run("get", "x", "copy")
     assert Slow().run("get", "x", "copy").count("get") <= 2  # what is packed is compared
     assert contents(Path("copy")) == {name: data for name, data in FILES.items() if name == "large" or name < "f10"}
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_keep_that_does_not_answer_is_not_waited_for(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMIT", "1")
+    code = Slow().stopped(number, 1, "get", "reads", "copy", pause=100_000)
+    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]

@@ -4,12 +4,11 @@ This package, and nothing else in keepset, uses Typer and Rich; `import keepset`
 """
 
 import os
-import signal
 import sys
 from contextlib import suppress
-from typing import NoReturn
 
 from keepset.cli.exits import ExitCode
+from keepset.cli.signals import clean_up_on_signals
 
 __all__ = ["main"]
 
@@ -17,11 +16,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line: the console script `keepset`."""
     try:
-        # A kill, and a terminal that is closed, should clean up as Ctrl-C does: SystemExit is a normal way out of every
-        # `with`. What is ignored already (by nohup) stays so.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                signal.signal(number, _exit)
+        clean_up_on_signals()
         if os.environ.get("ARVADOS_DEBUG"):
             _log_to_standard_error()
         from keepset.cli.app import app
@@ -43,7 +38,3 @@ def _log_to_standard_error() -> None:
 
     logging.getLogger("keepset").setLevel(logging.DEBUG)
     logging.getLogger("keepset").addHandler(log_handler)
-
-
-def _exit(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
