@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -291,6 +292,18 @@ class TestInterruptions:
         assert len(hidden(tmp_path / "copy")) == 1
         collection.download(tmp_path / "copy", include="a")
         assert contents(tmp_path / "copy") == {"a": FILES["a"]}
+
+    def test_the_file_that_the_disk_has_no_room_for_is_named(
+        self, collection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(descriptor: int, data: memoryview, position: int) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            collection.download(tmp_path / "copy", include="a")
+        assert caught.value.filename == str(tmp_path / "copy" / "a")
+        assert contents(tmp_path / "copy") == {}
 
     def test_two_at_once_do_not_write_to_one_file(self, collection: Any, tmp_path: Path) -> None:
         copy = tmp_path / "copy"

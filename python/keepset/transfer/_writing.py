@@ -85,7 +85,7 @@ class Unfinished:
         for data in blocks.parts(self._plan[number:]):
             for start, size in pieces(len(data)):
                 stop.check()
-                _write(self._descriptor, data[start : start + size], position + start)
+                self._write(data[start : start + size], position + start)
                 tell(size)
             position += len(data)
             self._done = position
@@ -93,6 +93,16 @@ class Unfinished:
             raise errors.KeepReadError(
                 f"{self._target} should have {self._size} bytes, and its blocks do not give them"
             )
+
+    def _write(self, data: memoryview, position: int) -> None:
+        try:
+            while data:
+                written = os.pwrite(self._descriptor, data, position)
+                data = data[written:]
+                position += written
+        except OSError as error:
+            error.filename = self._target  # a descriptor has no name, and whose disk is full is to be known
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -106,10 +116,3 @@ class Unfinished:
                     os.unlink(self.path)  # noqa: PTH108
         finally:
             os.close(self._descriptor)
-
-
-def _write(descriptor: int, data: memoryview, position: int) -> None:
-    while data:
-        written = os.pwrite(descriptor, data, position)
-        data = data[written:]
-        position += written
