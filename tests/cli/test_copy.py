@@ -128,6 +128,7 @@ def test_where_there_is_nothing(cli: Command) -> None:
 @pytest.mark.usefixtures("stored")
 def test_whole_collections_only(cli: Command) -> None:
     assert "path" in refused(cli("copy", "reads/d", "./copies"), 3)
+    assert not Path("copies").exists()
     outcome = cli("copy", "nothing", "reads", "./copies")
     assert (outcome.exit_code, outcome.stdout.count("\n")) == (4, 1)
     assert "nothing" in outcome.stderr

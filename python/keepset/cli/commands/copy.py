@@ -13,7 +13,7 @@ import typer
 from keepset.cli.inputs import STANDARD_INPUT
 from keepset.cli.options import DryRun, Json
 from keepset.cli.output import encode_json
-from keepset.cli.places import USUAL, opened
+from keepset.cli.places import USUAL, Use, opened
 from keepset.cli.run import Run
 from keepset.cli.text import utf8_argument
 from keepset.cli.transfers import shown_progress
@@ -80,7 +80,8 @@ def copy(
         for argument in [*named, *_listed(list_file)]:
             found.add(argument)
         found.add_project(project)
-        where_to, to_text = stack.enter_context(opened(target, run.stores, "rehearse" if dry_run else "write"))
+        use: Use = "write" if found.arguments and not dry_run else "rehearse"
+        where_to, to_text = stack.enter_context(opened(target, run.stores, use))
         _read_once(where_from.keep)
         options = {"project": to_project, "name": None if name is None else utf8_argument(name)}
         shown = _Shown(run, found.arguments, dry_run=dry_run, json=json)
