@@ -113,9 +113,9 @@ class Server:
     def environment(self) -> dict[str, str]:
         """The settings of clients."""
         return {
-            "ARVADOS_API_HOST": self.host,
+            "ARVADOS_API_HOST": self.host if self.tls else self.url,
             "ARVADOS_API_TOKEN": self.token,
-            "ARVADOS_API_HOST_INSECURE": "1",
+            "ARVADOS_API_HOST_INSECURE": "1" if self.tls else "",
         }
 
     def connect(self) -> http.client.HTTPConnection:

@@ -291,7 +291,7 @@ class BlockManager:
         failed = self.uploads.take_failed(buffers)
         if failed:
             problems = {self._place_to_be(buffer, {})[0]: buffer.error for buffer in failed if buffer.error}
-            message = "some blocks could not be stored; their bytes are kept in memory, and saving again tries again"
+            message = "some blocks could not be stored; saving again tries again"
             raise errors.KeepWriteError(message, problems, label="block")
 
     def pending(self) -> list[Buffer]:

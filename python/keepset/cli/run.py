@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "View"]
 
+_LONGEST = 1000
+"""So many characters of an error are shown: what a service answered about a block comes last."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -181,14 +184,14 @@ def _explain(error: KeepsetError | OSError, source: Source | str | None) -> tupl
             where = "manifest" if isinstance(source, Source) and source.collection is None else "collection"
             return ExitCode.NOT_FOUND, f"{name}{error.strerror} in the {where}: {one_line(str(error.filename))}"
         case ApiError():
-            return _api_exit_code(error.status_code), f"{name}{one_line(error.message, 400)}"
+            return _api_exit_code(error.status_code), f"{name}{one_line(error.message, _LONGEST)}"
         case TransferError() | StoreError() | ApiConnectionError():
-            return ExitCode.FAILED_IO, one_line(str(error), 400)
+            return ExitCode.FAILED_IO, one_line(str(error), _LONGEST)
         case KeepRequestError() if not isinstance(error, NotFoundError):
-            return ExitCode.FAILED_IO, f"{name}{one_line(str(error), 400)}"
+            return ExitCode.FAILED_IO, f"{name}{one_line(str(error), _LONGEST)}"
         case KeepsetError():
             code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.BAD_INPUT
-            return code, f"{name}{one_line(str(error), 400)}"
+            return code, f"{name}{one_line(str(error), _LONGEST)}"
         case FileNotFoundError() | NotADirectoryError():
             return ExitCode.NOT_FOUND, f"{_with_path(error, name)}{error.strerror}"
         case OSError():
@@ -208,7 +211,7 @@ def _api_exit_code(status: int) -> ExitCode:
 
 def _explain_manifest(error: ManifestError, source: Source | str | None) -> str:
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    what = f"{one_line(error.message, 400)} [{error.code}]{notes}"
+    what = f"{one_line(error.message, _LONGEST)} [{error.code}]{notes}"
     if not isinstance(source, Source) or error.line is None:
         return what
     advice = "keepset validate" if source.is_standard_input else f"keepset validate {quote(source.file)}"

@@ -110,8 +110,9 @@ class _Put:
         if self._dry_run:
             return Collection(), ""
         store = self._run.stores.store()
-        if name is not None:  # better now than after hours of copying
-            same: list[list[str]] = [["name", "=", name], *self._own()]
+        own = self._own()  # a token that is not valid is noticed now, and a taken name: not after hours of copying
+        if name is not None:
+            same = [["name", "=", name], *own]
             taken = store.collections().list(filters=same, select=["uuid"]).execute()["items"]
             if taken:
                 raise ArgumentError(
