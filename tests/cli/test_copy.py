@@ -160,6 +160,13 @@ def test_a_project_has_many_pages(cli: Command, monkeypatch: pytest.MonkeyPatch)
     assert sorted(line.split("  ")[2] for line in lines) == [f"c{number}" for number in range(10)]
 
 
+@pytest.mark.usefixtures("stored")
+def test_a_project_without_collections(cli: Command) -> None:
+    outcome = cli("copy", "--project", PROJECT, "./copies")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr == f"keepset: no collection belongs to {PROJECT}\n"
+
+
 def test_a_missing_block_is_named(cli: Command, stored: str) -> None:
     done(cli("put", "source/d", "--name", "good"))
     with open_store() as store:

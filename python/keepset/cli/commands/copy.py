@@ -15,7 +15,7 @@ from keepset.cli.options import DryRun, Json
 from keepset.cli.output import encode_json
 from keepset.cli.places import USUAL, Use, opened
 from keepset.cli.run import Run
-from keepset.cli.text import utf8_argument
+from keepset.cli.text import one_line, utf8_argument
 from keepset.cli.transfers import shown_progress
 from keepset.errors import ArgumentError
 from keepset.references import resolve
@@ -75,6 +75,7 @@ def copy(
     if not named and project is None and list_file is None:
         raise typer.BadParameter(f"what is to be copied to {target}? Name a collection, or --project, or --list")
     with Run() as run, ExitStack() as stack:
+        run.progress.describe("Looking for the collections")
         where_from, from_text = stack.enter_context(opened(source, run.stores, "read"))
         found = _Found(run, where_from)
         for argument in [*named, *_listed(list_file)]:
@@ -120,11 +121,14 @@ class _Found:
             self.arguments.setdefault(target, argument)
 
     def add_project(self, project: str | None) -> None:
-        """Find the collections of a project."""
+        """Find the collections of a project; that there are none may well be a mistake, and is said."""
         if project is None:
             return
         owned = [["owner_uuid", "=", project]]
-        for record in keyset_list_all(self._api.collections().list, filters=owned, select=["uuid", "name"]):
+        records = list(keyset_list_all(self._api.collections().list, filters=owned, select=["uuid", "name"]))
+        if not records:
+            self._run.note(f"keepset: no collection belongs to {one_line(project)}")
+        for record in records:
             self.arguments.setdefault(record["uuid"], record["name"] or record["uuid"])
 
 
