@@ -61,7 +61,8 @@ _USUAL = PoolClasses()
 def pool_manager(url: str, *, insecure: bool = False, classes: PoolClasses = _USUAL) -> urllib3.PoolManager:
     """Return what has connections to a server, and makes new ones.
 
-    The proxy that the environment names (`https_proxy`, `no_proxy`) is used, as 3.2.1 does.
+    The proxy that the environment names (`https_proxy`, `no_proxy`) is used, as 3.2.1 does; but not for this machine,
+    where no proxy finds what is meant, and one would be told a token in clear text.
 
     Args:
         url: An address of the server.
@@ -70,7 +71,8 @@ def pool_manager(url: str, *, insecure: bool = False, classes: PoolClasses = _US
     """
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and urllib.request.proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    if proxy and (is_loopback(host) or urllib.request.proxy_bypass(host)):
         proxy = None
     return _pool_manager(proxy, insecure, None if insecure else ca_certs_path(), classes)
 
