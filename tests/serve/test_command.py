@@ -101,9 +101,9 @@ def test_beyond_loopback_it_wants_tls(tmp_path: Path, host: str) -> None:
     ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, arguments: list[str], message: str) -> None:
-    Access(tmp_path).new(may_write=True)
     result = cli(tmp_path, *arguments)
     assert (result.exit_code, message in result.stderr) == (3, True), result.stderr
+    assert Access(tmp_path).tokens() == []  # nobody would ever see the first one
 
 
 def test_read_only_is_for_new_tokens(tmp_path: Path) -> None:

@@ -129,12 +129,10 @@ def _list(run: Run, access: "Access", json: bool) -> None:
 def _serve(run: Run, store: "Store", access: "Access", listening: "Listening") -> None:
     from keepset.serve.run import serve as serve_store
 
-    listening.check()  # before a token is shown that nobody can use
-    if not access.tokens():
-        run.output.line(f"token: {access.new(may_write=True)}")
-        run.output.line("(shown this once; `keepset serve --new-token` makes another)")
-
     def ready(url: str) -> None:
+        if not access.tokens():  # not before, when a server that cannot start would take it along
+            run.output.line(f"token: {access.new(may_write=True)}")
+            run.output.line("(shown this once; `keepset serve --new-token` makes another)")
         run.output.line(f"listening on {url}")
         run.output.flush()
 
