@@ -174,7 +174,7 @@ class Keep:
         """Store the body of a request; each part is hashed and written while the next one comes."""
         block = IncomingBlock(self._service.store.keep, expected)
         working: asyncio.Future[None] | None = None
-        last = b""
+        last: list[bytes] = []
         try:
             async for part in parts(request, KEEP_BLOCK_SIZE):
                 if working is not None:
@@ -196,14 +196,15 @@ async def _pieces(block: OpenBlock) -> AsyncIterator[bytes]:
         yield await run_in_threadpool(block.read, start, min(start + PART, block.size))
 
 
-def _add(block: IncomingBlock, part: bytes) -> None:
+def _add(block: IncomingBlock, part: list[bytes]) -> None:
     try:
-        block.add(part)
+        for piece in part:
+            block.add(piece)
     except errors.KeepsetError as error:
         raise _refused(error) from error
 
 
-def _finish(block: IncomingBlock, last: bytes, expected: str | None) -> str:
+def _finish(block: IncomingBlock, last: list[bytes], expected: str | None) -> str:
     with closing(block):
         _add(block, last)
         if expected not in (None, block.hash):

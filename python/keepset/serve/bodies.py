@@ -104,8 +104,8 @@ async def read_body(request: Request, limit: int) -> bytearray:
     return body
 
 
-async def parts(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body of a request in parts of about `PART` bytes; the last one may be of any size, or empty.
+async def parts(request: Request, limit: int) -> AsyncIterator[list[bytes]]:
+    """Yield the body of a request in parts of about `PART` bytes, each as the pieces that came; the last may be empty.
 
     Args:
         request: The request.
@@ -124,10 +124,9 @@ async def parts(request: Request, limit: int) -> AsyncIterator[bytes]:
         if size > limit:
             raise Refusal(413, f"the body is larger than {limit} bytes")
         if size - before >= PART or len(pieces) == _MOST_PIECES:
-            yield b"".join(pieces)
-            pieces.clear()
-            before = size
-    yield b"".join(pieces)
+            yield pieces
+            pieces, before = [], size
+    yield pieces
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -53,6 +53,8 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
         self._moved = True
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment]  # so what is added to it and taken from it is not copied
         super().on_body(body)
 
     def on_message_complete(self) -> None:
