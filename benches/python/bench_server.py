@@ -105,7 +105,9 @@ def _served(store: Path, options: Sequence[str], tmp_path_factory: pytest.TempPa
         for name in ("keepset", "official"):
             folder = tmp_path_factory.mktemp(name)
             home = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "XDG_STATE_HOME": str(folder)}
-            made.append(Side(name, url, folder, store, {**os.environ, **settings, **home}))
+            # As if both were installed: not compiled each time.
+            compiled = {"PYTHONPYCACHEPREFIX": str(store.parent / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
+            made.append(Side(name, url, folder, store, {**os.environ, **settings, **home, **compiled}))
         yield made
         server.terminate()
 
