@@ -254,6 +254,7 @@ class Api:
     Attributes:
         items: The services, as the API server lists them.
         lookups: How often they were asked for.
+        lookup_retries: With how many retries each time; None for the client's own number.
         error: What asking for anything raises instead.
     """
 
@@ -264,6 +265,7 @@ class Api:
     def __init__(self, *servers: KeepServer, kind: str = "disk", classes: tuple[str, ...] = ("default",)) -> None:
         self.items = [item(server.port, number, kind) for number, server in enumerate(servers)]
         self.lookups = 0
+        self.lookup_retries: list[int | None] = []
         self.error: Exception | None = None
         self._classes = classes
 
@@ -275,9 +277,10 @@ class Api:
         """Return the request: this object."""
         return self
 
-    def execute(self) -> dict[str, Any]:
+    def execute(self, num_retries: int | None = None) -> dict[str, Any]:
         """Return the list."""
         self.lookups += 1
+        self.lookup_retries.append(num_retries)
         if self.error is not None:
             raise self.error
         return {"items": [dict(one) for one in self.items]}

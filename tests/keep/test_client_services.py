@@ -140,6 +140,7 @@ def test_the_list_is_asked_for_when_it_is_needed_and_before_each_round_but_the_f
     server.next += [Answer(503), Answer(503)]
     client.get(server.add(b"ccc"))
     assert api.lookups == 3
+    assert api.lookup_retries == [None, 0, 0]  # each with retries of its own would take minutes
 
 
 def test_a_service_that_is_new_is_asked_in_the_next_round(servers: Servers, client_of: ClientOf) -> None:

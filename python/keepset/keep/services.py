@@ -215,6 +215,7 @@ class Discovered:
         self._clock = clock
         self._services: Services | None = None
         self._looked_up = 0.0
+        self._has_asked = False
         start_anew_after_fork(self)
 
     def _start_anew(self) -> None:
@@ -241,9 +242,18 @@ class Discovered:
         """
         with self._lock:
             if self._services is None or self._services is seen:
-                self._services = Services.from_items(self._api.keep_services().accessible().execute()["items"])
+                self._services = self._look_up()
                 self._looked_up = self._clock.now()
             return self._services
+
+    def _look_up(self) -> Services:
+        request = self._api.keep_services().accessible()
+        # Only the first time is it asked with the retries of the API client: later on, whoever wants to know tries
+        # again anyway, with pauses, and each of these attempts would take minutes.
+        options = {"num_retries": 0} if self._has_asked else {}
+        self._has_asked = True
+        found = request.execute(**options)
+        return Services.from_items(found["items"])
 
     def renewed(self, seen: Services | None) -> Services | None:
         """Ask the API server, if that was done longer than five minutes ago: as often as Go's clients do.
