@@ -129,6 +129,7 @@ class Contents:
         *,
         include: str | Iterable[str] | None = None,
         exclude: str | Iterable[str] | None = None,
+        follow_links: bool = True,
         jobs: int | None = None,
         dry_run: bool = False,
         progress: Callable[[int, int, str], object] | None = None,
@@ -140,6 +141,7 @@ class Contents:
             path: The collection, or for a file also the name, that it goes to.
             include: Patterns of what to take.
             exclude: Patterns of what to leave out even so.
+            follow_links: Whether what symbolic links lead to is stored; otherwise they are left out.
             jobs: How many files are read at a time.
             dry_run: Say what would be done, and do nothing.
             progress: Called with bytes done, bytes in all, and the path.
@@ -150,7 +152,15 @@ class Contents:
         from keepset import transfer
 
         return transfer.upload(
-            self, local_path, path, include=include, exclude=exclude, jobs=jobs, dry_run=dry_run, progress=progress
+            self,
+            local_path,
+            path,
+            include=include,
+            exclude=exclude,
+            follow_links=follow_links,
+            jobs=jobs,
+            dry_run=dry_run,
+            progress=progress,
         )
 
     def download(

@@ -57,6 +57,8 @@ def test_what_is_excluded_does_not_count(tree: Callable[..., Path]) -> None:
     both = estimate_manifest_size(top, exclude="/d")
     assert both == estimate_manifest_size(top, include=["a", "c"]) < estimate_manifest_size(top)
     assert both < estimate_manifest_size(top, signed=True, exclude="/d", include=None, max_request_size=1 << 30)
+    (top / "link").symlink_to("missing")
+    assert both == estimate_manifest_size(top, exclude="/d", follow_links=False)
     assert estimate_manifest_size(top / "a", signed=False).text == len(f". {A[:32]}+1 0:1:a\n")
 
 

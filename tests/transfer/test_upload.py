@@ -92,6 +92,22 @@ class TestWhatIsTaken:
         collection.save_new("links")
         assert held(collection) == {"a": b"a", "link": b"a", "d/x": b"x", "e/x": b"x", "f": b"x"}
 
+    def test_links_can_be_left_out(self, store: Store, tree: Callable[..., Path]) -> None:
+        top = tree({"a": b"a", "d/x": b"x", "only/y": b"y"})
+        (top / "only" / "y").unlink()
+        for place, target in {"link": "a", "e": "d", "only/z": "..", "d/nowhere": "missing"}.items():
+            (top / place).symlink_to(target)
+        collection = Collection(api_client=store)
+        result = collection.upload(top, "t", follow_links=False)
+        assert sorted(result.left_out) == ["t/d/nowhere", "t/e", "t/link", "t/only/z"]
+        assert held(collection) == {"t/a": b"a", "t/d/x": b"x", "t/only": None}
+        collection.save_new("without links")
+        wanted = collection.upload(top, "t", follow_links=False, exclude=["link", "d"])
+        assert sorted(wanted.left_out) == ["t/e", "t/only/z"]
+        (top.parent / "top").symlink_to(top)
+        assert collection.upload(top.parent / "top", "u", follow_links=False, include="x").copied == ("u/d/x",)
+        collection.save()
+
     def test_a_stream(self, store: Store, tree: Callable[..., Path]) -> None:
         data = noise(3 * MIB)
         collection = Collection(api_client=store)

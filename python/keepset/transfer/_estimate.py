@@ -52,6 +52,7 @@ def estimate_manifest_size(
     *,
     include: Patterns = None,
     exclude: Patterns = None,
+    follow_links: bool = True,
     signed: bool = True,
     max_request_size: int = MAX_REQUEST_SIZE,
 ) -> ManifestSize:
@@ -64,6 +65,7 @@ def estimate_manifest_size(
         local_path: What would be uploaded to the root of a new collection.
         include: As for `upload`.
         exclude: As for `upload`.
+        follow_links: As for `upload`.
         signed: Whether to count the signatures that servers want.
         max_request_size: What the server takes: `maxRequestSize` in its discovery document.
 
@@ -82,7 +84,7 @@ def estimate_manifest_size(
         >>> size.text, size.warning
         (100, None)
     """
-    tree = scan(os.fspath(local_path), include, exclude)
+    tree = scan(os.fspath(local_path), include, exclude, follow_links=follow_links)
     text = _text({file.name: file.size for file in tree.files}, tree.empty, _SIGNATURE if signed else "")
     return _size_of(text, max_request_size)
 

@@ -6,7 +6,7 @@ here are what the operating system gave.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from keepset.errors import TransferError
@@ -59,11 +59,13 @@ class LocalTree(NamedTuple):
         is_file: Whether the top is itself a file, the only one.
         files: The files: those of a directory by name, then those below its subdirectories.
         empty: The directories with nothing in them that was wanted.
+        links: The symbolic links that were left out, where they are not followed.
     """
 
     is_file: bool
     files: list[LocalFile]
     empty: list[str]
+    links: list[str]
 
 
 class _Found(NamedTuple):
@@ -73,6 +75,7 @@ class _Found(NamedTuple):
     empty: list[str]
     problems: dict[str, TransferError]  # by name
     directories: set[str]  # those that are problems themselves
+    links: list[str]  # those that are not followed
 
 
 def collection_name(name: str) -> str:
@@ -91,13 +94,14 @@ def unfit(status: os.stat_result) -> str:
     return f"neither a file nor a directory but {kind}, which collections cannot hold"
 
 
-def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalTree:
-    """Find what is to be copied. Symbolic links are followed.
+def scan(top: str, include: Patterns = None, exclude: Patterns = None, *, follow_links: bool = True) -> LocalTree:
+    """Find what is to be copied.
 
     Args:
-        top: A directory or a file.
+        top: A directory or a file, or a symbolic link to one.
         include: Patterns of what to take.
         exclude: Patterns of what to leave out even so.
+        follow_links: Whether what symbolic links below the top lead to is taken.
 
     Raises:
         ArgumentError: A pattern is none.
@@ -106,21 +110,21 @@ def scan(top: str, include: Patterns = None, exclude: Patterns = None) -> LocalT
     """
     status = os.stat(top)  # noqa: PTH116 - paths here are texts: there may be a million of them
     is_file = not stat.S_ISDIR(status.st_mode)
-    found = _Found([], [], {}, set())
+    found = _Found([], [], {}, set(), [])
     if is_file:
         _add(found, collection_name(os.path.basename(os.path.abspath(top))), top, status)  # noqa: PTH100, PTH119
     else:
-        _walk(found, top, (status.st_dev, status.st_ino), exclude)
+        _walk(found, top, (status.st_dev, status.st_ino), exclude, follow_links=follow_links)
     if include is not None or exclude is not None:
         found = _wanted(found, include, exclude)
     for number, problem in enumerate(found.problems.values()):
         if number == 0 and len(found.problems) > 1:
             problem.add_note(f"and {len(found.problems) - 1} more like this")
         raise problem
-    return LocalTree(is_file, found.files, found.empty)
+    return LocalTree(is_file, found.files, found.empty, found.links)
 
 
-def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns) -> None:
+def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns, *, follow_links: bool) -> None:
     pending: list[_Pending] = [(top, "", frozenset([identity]))]
     while pending:
         path, prefix, above = pending.pop()
@@ -132,6 +136,9 @@ def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns) -> No
                 raise
             _refuse(found, prefix[:-1], path, error.strerror or str(error), is_directory=True)
             continue
+        if not follow_links:
+            found.links.extend(prefix + child for child, entry in children if entry.is_symlink())
+            children = [(child, entry) for child, entry in children if not entry.is_symlink()]
         if not children and prefix:
             found.empty.append(prefix[:-1])
         below = []
@@ -159,8 +166,7 @@ def _walk(found: _Found, top: str, identity: _Identity, exclude: Patterns) -> No
 
 def _entered(below: list[_Pending], exclude: Patterns) -> list[_Pending]:
     """Leave out the directories that are excluded, and so all below them; there may be a lot of it."""
-    text = "".join(f"{escape(f'./{prefix[:-1]}')} {EMPTY_BLOCK} 0:0:\\056\n" for _, prefix, _ in below)
-    kept = Manifest.parse(text).subset(None, exclude)
+    kept = _manifest([], (prefix[:-1] for _, prefix, _ in below)).subset(None, exclude)
     return [directory for directory in below if directory[1][:-1] in kept]
 
 
@@ -179,30 +185,36 @@ def _refuse(found: _Found, name: str, path: str, what: str, *, is_directory: boo
 
 def _wanted(found: _Found, include: Patterns, exclude: Patterns) -> _Found:
     """Choose by the engine's own rules: those of `Manifest.subset`, on a manifest with all the names."""
-    kept = Manifest.parse("".join(_lines(found))).subset(include, exclude)
-    names = {path for path, _ in kept.files()}
-    empty = {path.removeprefix("./") for path, below, files in kept.walk() if not below and not files}
+    others = [name for name in found.problems if name not in found.directories]
+    names = [file.name for file in found.files] + others
+    kept = _manifest(names, [*found.empty, *found.directories]).subset(include, exclude)
+    files = {path for path, _ in kept.files()}
+    empty = {path.removeprefix("./") for path, below, inside in kept.walk() if not below and not inside}
+    # By themselves: a directory with nothing but links in it is as empty as others.
+    links = {path for path, _ in _manifest(found.links, []).subset(include, exclude).files()}
     return _Found(
-        [file for file in found.files if file.name in names],
+        [file for file in found.files if file.name in files],
         [name for name in found.empty if name in empty],
         {
             name: problem
             for name, problem in found.problems.items()
-            if name in (empty if name in found.directories else names)
+            if name in (empty if name in found.directories else files)
         },
         found.directories,
+        [name for name in found.links if name in links],
     )
 
 
-def _lines(found: _Found) -> Iterator[str]:
-    """Write the names as a manifest of empty files."""
+def _manifest(names: Iterable[str], directories: Iterable[str]) -> Manifest:
+    """Write names of files and of empty directories as a manifest."""
     streams: dict[str, list[str]] = {}
-    names = [file.name for file in found.files]
-    names += [name for name in found.problems if name not in found.directories]
     for name in names:
         directory, _, base = name.rpartition("/")
         streams.setdefault(directory, []).append(f"0:0:{escape(base)}")
-    for directory in [*found.empty, *found.directories]:
+    for directory in directories:
         streams[directory] = ["0:0:\\056"]
-    for directory, tokens in streams.items():
-        yield f"{escape(f'./{directory}') if directory else '.'} {EMPTY_BLOCK} {' '.join(tokens)}\n"
+    return Manifest.parse("".join(_line(directory, tokens) for directory, tokens in streams.items()))
+
+
+def _line(directory: str, tokens: Iterable[str]) -> str:
+    return f"{escape(f'./{directory}') if directory else '.'} {EMPTY_BLOCK} {' '.join(tokens)}\n"

@@ -48,6 +48,7 @@ def upload(
     *,
     include: Patterns = None,
     exclude: Patterns = None,
+    follow_links: bool = True,
     jobs: int | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -56,8 +57,8 @@ def upload(
 ) -> Transferred:
     """Copy a local file, or the contents of a directory, into a collection. Saving it is up to the caller.
 
-    Symbolic links are followed: what they lead to is stored. Directories are made, empty ones as well. A file that the
-    collection has already with the same bytes is left alone; one that differs is replaced.
+    Directories are made, empty ones as well. A file that the collection has already with the same bytes is left alone;
+    one that differs is replaced.
 
     Args:
         collection: A collection or subcollection.
@@ -66,6 +67,8 @@ def upload(
             name or a slash at the end, or else the new name.
         include: Patterns of what to take, as `Manifest.subset` reads them, from `local_path`.
         exclude: Patterns of what to leave out even so.
+        follow_links: Whether what symbolic links lead to is stored. Otherwise they are left out, but for `local_path`
+            itself.
         jobs: How many files are read at a time; None for four.
         dry_run: Say what would be done, and do nothing.
         progress: Called with bytes done, bytes in all, and the path.
@@ -82,7 +85,7 @@ def upload(
         OSError: A file cannot be read.
     """
     jobs = checked_jobs(jobs)
-    tree = scan(os.fspath(local_path), include, exclude)
+    tree = scan(os.fspath(local_path), include, exclude, follow_links=follow_links)
     before = collection.snapshot()
     prefix = _prefix(tree, before, path)
     names = {file.name: prefix if tree.is_file else f"{prefix}{file.name}" for file in tree.files}
@@ -106,7 +109,8 @@ def upload(
     if not dry_run:
         for name in [*empty, *([prefix] if prefix and not tree.is_file else [])]:
             collection.find_or_create(name.rstrip("/"), "collection")
-    return Transferred(tuple(run.copied), tuple(run.unchanged), tuple(run.resumed), run.size)
+    left_out = tuple(f"{prefix}{name}" for name in tree.links)
+    return Transferred(tuple(run.copied), tuple(run.unchanged), tuple(run.resumed), run.size, left_out)
 
 
 def upload_stream(collection: Any, stream: BinaryIO, path: str, *, progress: Progress | None = None) -> Transferred:

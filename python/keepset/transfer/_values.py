@@ -21,12 +21,14 @@ class Transferred(NamedTuple):
         unchanged: Those that were there already, with the same bytes, and were left alone.
         resumed: Those that an earlier, interrupted upload had stored.
         size: The bytes of the copied files.
+        left_out: The symbolic links that an upload was told not to follow.
     """
 
     copied: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     resumed: tuple[str, ...] = ()
     size: int = 0
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def joined(cls, results: "Iterable[Transferred]") -> "Transferred":
@@ -41,6 +43,7 @@ class Transferred(NamedTuple):
             tuple(path for result in results for path in result.unchanged),
             tuple(path for result in results for path in result.resumed),
             sum(result.size for result in results),
+            tuple(path for result in results for path in result.left_out),
         )
 
 
