@@ -114,6 +114,8 @@ def _dispatch(collections: Collections, path: str, call: Call) -> Record:
             return _WITH_UUID[method](collections, uuid, call)
         case ["collections", uuid, action] if (method, action) in _ACTIONS:
             return _ACTIONS[method, action](collections, uuid, call)
+        case ["users", uuid] if method == "GET":
+            raise Refusal(404, f"there is no user {uuid} in this store")
     raise Refusal(405, "API endpoint not found")
 
 
