@@ -134,6 +134,7 @@ def discovery_document(root: str, **changes: Any) -> dict[str, Any]:
         "used_by": method("collections.used_by", "GET", "collections/{uuid}/used_by", one),
     }
     groups = {
+        "get": method("groups.get", "GET", "groups/{uuid}", one | select),
         "create": method("groups.create", "POST", "groups", select | unique | {"async": BOOLEAN}, "body"),
         "contents": method("groups.contents", "GET", "groups/contents", LIST | {"uuid": STRING, "include": ARRAY}),
     }

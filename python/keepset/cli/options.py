@@ -1,6 +1,6 @@
 """The arguments and options that several commands share, said once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ __all__ = [
     "Print0",
     "StoreOption",
     "WholeManifests",
+    "owner_option",
 ]
 
 _FILTERS = "Filters"
@@ -97,3 +98,18 @@ OutputFile = Annotated[
         show_default=False,
     ),
 ]
+
+
+def owner_option(name: str, help_text: str, panel: str | None = None) -> Any:  # as of typer.Option
+    """Return an option that takes the UUID of a project, or of a user, who can own collections as well."""
+    return typer.Option(
+        name, metavar="UUID", help=help_text, callback=_checked_owner, show_default=False, rich_help_panel=panel
+    )
+
+
+def _checked_owner(uuid: str | None) -> str | None:
+    from keepset.util import group_uuid_pattern, user_uuid_pattern
+
+    if uuid is None or group_uuid_pattern.fullmatch(uuid) or user_uuid_pattern.fullmatch(uuid):
+        return uuid
+    raise typer.BadParameter("the UUID of a project is needed, such as zzzzz-j7d0g-0123456789abcde")

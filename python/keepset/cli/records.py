@@ -13,6 +13,7 @@ __all__ = ["describe_record", "editable", "find_record", "find_whole_record", "l
 _PAGE = 1000
 _FIELDS = [
     "uuid",
+    "owner_uuid",
     "name",
     "portable_data_hash",
     "file_count",
@@ -20,6 +21,8 @@ _FIELDS = [
     "created_at",
     "modified_at",
     "version",
+    "replication_desired",
+    "storage_classes_desired",
     "trash_at",
     "delete_at",
     "is_trashed",
@@ -72,17 +75,18 @@ def find_whole_record(run: Run, argument: str, *, include_trash: bool = False) -
     return reference.target
 
 
-def list_records(run: Run, *, trashed: bool = False) -> Iterator[dict[str, Any]]:
-    """List the collections of the store, or those in its trash, by name."""
+def list_records(run: Run, *, trashed: bool = False, project: str | None = None) -> Iterator[dict[str, Any]]:
+    """List the collections of the store or of a project, or those in the trash, by name."""
     store = run.stores.existing()
     if store is None:
         return
+    owned = [] if project is None else [["owner_uuid", "=", project]]
     offset = 0
     while True:
         page = (
             store.collections()
             .list(
-                filters=[["is_trashed", "=", trashed]],
+                filters=[["is_trashed", "=", trashed], *owned],
                 select=_FIELDS,
                 order=["name", "uuid"],
                 limit=_PAGE,

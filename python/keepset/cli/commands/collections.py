@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from keepset.cli.options import Human, Json
+from keepset.cli.options import Human, Json, owner_option
 from keepset.cli.output import Output
 from keepset.cli.records import describe_record, find_whole_record, list_records
 from keepset.cli.run import Run
@@ -18,11 +18,14 @@ _TITLES = {
     "uuid": "UUID",
     "name": "name",
     "portable_data_hash": "PDH",
+    "owner_uuid": "owner",
     "size": "size",
     "file_count": "files",
     "created_at": "created",
     "modified_at": "modified",
     "version": "version",
+    "replication_desired": "copies",
+    "storage_classes_desired": "classes",
     "trash_at": "trash",
     "delete_at": "deletion",
 }
@@ -30,12 +33,13 @@ _TITLES = {
 
 def list_(
     trashed: Annotated[bool, typer.Option("--trash", help="List the trash instead.")] = False,
+    project: Annotated[str | None, owner_option("--project", "List those that belong to this project only.")] = None,
     human: Human = False,
     json: Json = False,
 ) -> None:
     """List the collections of the store by name: UUID, size, number of files, when it was changed, and name."""
     with Run() as run:
-        records = (describe_record(record) for record in list_records(run, trashed=trashed))
+        records = (describe_record(record) for record in list_records(run, trashed=trashed, project=project))
         if json:
             run.output.json(records)
         else:
@@ -80,6 +84,8 @@ def _facts(output: Output, record: dict[str, Any], human: bool) -> Iterator[str]
             value = moment(value)
         elif key == "name":
             value = output.name(value)
+        elif key == "storage_classes_desired":
+            value = output.name(", ".join(value))
         yield f"{output.styled(f'{title:8}', 'faint')}  {value}"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from keepset.cli.inputs import STANDARD_INPUT
-from keepset.cli.options import DryRun, Json
+from keepset.cli.options import DryRun, Json, owner_option
 from keepset.cli.output import encode_json
 from keepset.cli.places import USUAL, Use, opened
 from keepset.cli.run import Run
@@ -24,8 +24,6 @@ from keepset.util import keyset_list_all
 
 __all__ = ["copy"]
 
-_PROJECT = typer.Option("--project", metavar="UUID", help="Copy all collections of this project.", show_default=False)
-
 
 def copy(
     arguments: Annotated[
@@ -35,7 +33,7 @@ def copy(
         ),
     ],
     source: Annotated[str, typer.Option("--from", metavar="PLACE", help="Where the collections are.")] = USUAL,
-    project: Annotated[str | None, _PROJECT] = None,
+    project: Annotated[str | None, owner_option("--project", "Copy all collections of this project.")] = None,
     list_file: Annotated[
         str | None,
         typer.Option(
@@ -45,10 +43,7 @@ def copy(
             show_default=False,
         ),
     ] = None,
-    to_project: Annotated[
-        str | None,
-        typer.Option("--to-project", metavar="UUID", help="The project that the copies belong to.", show_default=False),
-    ] = None,
+    to_project: Annotated[str | None, owner_option("--to-project", "The project that the copies belong to.")] = None,
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="Another name for the copy of one collection.", show_default=False),

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from keepset.catalog.fields import LOCAL_USER
 from keepset.cli.inputs import STANDARD_INPUT
+from keepset.cli.keeping import Keeping, Project, Replication, StorageClasses, TrashAfter, TrashAt
 from keepset.cli.options import DryRun, Exclude, Include, Jobs, Json
 from keepset.cli.output import encode_json
 from keepset.cli.paths import Filters, join
 from keepset.cli.records import editable
 from keepset.cli.run import Run
-from keepset.cli.text import one_line, utf8_argument
+from keepset.cli.text import counted, one_line, utf8_argument
 from keepset.cli.transfers import described, shown_progress
 from keepset.errors import ArgumentError
 from keepset.transfer import Checkpoint, Transferred, upload, upload_stream
@@ -42,11 +44,19 @@ def put(
         str | None,
         typer.Option("--filename", metavar="NAME", help="What to call standard input.", show_default="stdin"),
     ] = None,
+    no_follow_links: Annotated[
+        bool, typer.Option("--no-follow-links", help="Leave symbolic links out, and say how many.")
+    ] = False,
     dry_run: DryRun = False,
     json: Json = False,
     jobs: Jobs = None,
     include: Include = None,
     exclude: Exclude = None,
+    project: Project = None,
+    storage_class: StorageClasses = None,
+    replication: Replication = None,
+    trash_after: TrashAfter = None,
+    trash_at: TrashAt = None,
 ) -> None:
     """Store files and directories in a collection.
 
@@ -65,17 +75,25 @@ def put(
     if filename is not None and STANDARD_INPUT not in sources:
         raise typer.BadParameter("--filename is for standard input, -")
     filters = Filters(include, exclude)
+    keeping = Keeping(project, storage_class, replication, trash_after, trash_at)
+    if update is not None and keeping.is_for_new:
+        raise typer.BadParameter("--project, --storage-class and --replication are for a new collection")
     with Run() as run:
-        _Put(run, filters, jobs, dry_run).run(sources, name, update, utf8_argument(filename or "stdin"), json)
+        putting = _Put(run, filters, keeping, jobs, dry_run=dry_run, follow_links=not no_follow_links)
+        putting.run(sources, name, update, utf8_argument(filename or "stdin"), json)
 
 
 class _Put:
     """One run of the command."""
 
-    def __init__(self, run: Run, filters: Filters, jobs: int | None, dry_run: bool) -> None:
+    def __init__(
+        self, run: Run, filters: Filters, keeping: Keeping, jobs: int | None, *, dry_run: bool, follow_links: bool
+    ) -> None:
         self._run = run
+        self._keeping = keeping
         self._jobs = jobs
         self._dry_run = dry_run
+        self._follow_links = follow_links
         self._include, self._exclude = filters.patterns()
         self._checkpoints: list[Checkpoint] = []
         self._warnings: list[str] = []
@@ -83,21 +101,31 @@ class _Put:
     def run(self, sources: list[str], name: str | None, update: str | None, filename: str, json: bool) -> None:
         """Do it."""
         for source in sources:
-            if source != STANDARD_INPUT:
+            if source != STANDARD_INPUT and not self._is_left_out(source):
                 os.stat(source)  # noqa: PTH116 - before anything is stored
+        if all(map(self._is_left_out, sources)):
+            raise ArgumentError("there is nothing but symbolic links, which are left out")
         collection, directory = self._target(name, update)
         results = [
             self._bring(collection, source, directory, filename, is_only=len(sources) == 1) for source in sources
         ]
         result = Transferred.joined(results)
+        if result.left_out:
+            self._run.note(f"keepset: {counted(len(result.left_out), 'symbolic link', 'symbolic links')} left out")
         if self._dry_run:
             self._print(collection, result, None, json)
             return
         self._run.progress.describe("Saving")
+        trash_at = self._keeping.trash_moment()
         if update is not None:
-            collection.save()
+            collection.save(trash_at=trash_at)
         else:
-            collection.save_new(name or _default_name(sources[0], filename), ensure_unique_name=name is None)
+            collection.save_new(
+                name or _default_name(sources[0], filename),
+                owner_uuid=self._keeping.project,
+                trash_at=trash_at,
+                ensure_unique_name=name is None,
+            )
         for checkpoint in self._checkpoints:
             checkpoint.remove()
         self._print(collection, result, collection.manifest_locator(), json)
@@ -109,23 +137,28 @@ class _Put:
             return editable(self._run, update)
         if self._dry_run:
             return Collection(), ""
-        store = self._run.stores.store()
-        own = self._own()  # a token that is not valid is noticed now, and a taken name: not after hours of copying
+        # A token that is not valid is noticed now, and a taken name: not after hours of copying.
+        store: Any = self._run.stores.store()
+        own = self._own_uuid(store)
+        self._keeping.check(store)
         if name is not None:
-            same = [["name", "=", name], *own]
+            same = [["name", "=", name], ["owner_uuid", "=", self._keeping.project or own]]
             taken = store.collections().list(filters=same, select=["uuid"]).execute()["items"]
             if taken:
                 raise ArgumentError(
                     f"there is a collection {one_line(name)} already, {taken[0]['uuid']}: --update adds to it"
                 )
-        return Collection(api_client=store), ""
+        return Collection(api_client=store, **self._keeping.storing), ""
 
-    def _own(self) -> list[list[str]]:
-        """Return the filter for what stands where a new collection will: in a cluster, all users have names."""
+    def _own_uuid(self, store: Any) -> str:
+        """Return who a new collection belongs to if nobody says."""
         if not self._run.stores.is_cluster():
-            return []
-        api: Any = self._run.stores.store()
-        return [["owner_uuid", "=", api.users().current().execute()["uuid"]]]
+            return LOCAL_USER
+        uuid: str = store.users().current().execute()["uuid"]
+        return uuid
+
+    def _is_left_out(self, source: str) -> bool:
+        return not self._follow_links and source != STANDARD_INPUT and os.path.islink(source)  # noqa: PTH114 - a text
 
     def _bring(self, collection: Any, source: str, directory: str, filename: str, *, is_only: bool) -> Transferred:
         if source == STANDARD_INPUT:
@@ -135,11 +168,15 @@ class _Put:
                 raise OSError(9, "standard input is closed")
             self._run.progress.describe("Storing standard input")
             return upload_stream(collection, sys.stdin.buffer, join(directory, filename))
+        if self._is_left_out(source):
+            return Transferred(left_out=(join(directory, _base_name(source)),))
         is_directory = Path(source).is_dir()
         path = directory if is_only and is_directory else join(directory, _base_name(source))
         checkpoint = None
         if not self._dry_run:
-            target = f"{self._run.stores.place()} {collection.manifest_locator() or 'new'} {path}"
+            # What other options have had stored in other places, or in fewer, has to be stored again.
+            storing = " ".join(map(str, self._keeping.storing.values()))
+            target = f"{self._run.stores.place()} {collection.manifest_locator() or 'new'} {storing} {path}"
             checkpoint = Checkpoint.of(source, target, self._include, self._exclude)
             self._checkpoints.append(checkpoint)
         self._run.progress.describe(f"Looking at {one_line(source)}")
@@ -149,6 +186,7 @@ class _Put:
             path or ".",
             include=self._include,
             exclude=self._exclude,
+            follow_links=self._follow_links,
             jobs=self._jobs,
             dry_run=self._dry_run,
             progress=shown_progress(self._run, "Storing"),
@@ -170,7 +208,7 @@ class _Put:
         if json:
             record = {} if uuid is None else {"uuid": uuid, "name": (collection.api_response() or {}).get("name")}
             hashes = {} if uuid is None else {"portable_data_hash": collection.portable_data_hash()}
-            told = described(result, self._dry_run) | {"warnings": self._warnings}
+            told = described(result, self._dry_run) | {"left_out": list(result.left_out), "warnings": self._warnings}
             output.line(encode_json(record | hashes | told))
         elif uuid is None:
             output.lines(output.name(path) for path in result.copied)
