@@ -278,6 +278,21 @@ class TestWhatIsThere:
         assert collection.upload(top).copied == ()
         assert not collection.modified()
 
+    def test_is_stored_again_if_its_block_is_not_there(self, store: Store, tree: Callable[..., Path]) -> None:
+        folder = tree({"a": b"aaa", "b": b"bbb"})
+        collection = Collection(api_client=store)
+        for _ in range(2):  # nothing is stored before it is saved
+            collection.upload(folder)
+        collection.save_new("twice")
+        lost = store.keep.path_of(collection.manifest.read_plan("a")[0][0][:32])
+        lost.unlink()
+        store.keep.block_cache.clear()
+        again = Collection(collection.manifest_locator(), api_client=store)
+        assert again.upload(folder).copied == ("a", "b")
+        again.save()
+        assert lost.exists()
+        assert Collection(again.manifest_locator(), api_client=store).read_bytes("b") == b"bbb"
+
     def test_a_dry_run_touches_nothing(self, store: Store, tree: Callable[..., Path], tmp_path: Path) -> None:
         collection = Collection(api_client=store)
         steps = []

@@ -217,21 +217,24 @@ class _Run:
         file, name, _ = task
         if task.stored is not None:
             return _Prepared(task)
-        if name in self._before and self._before.stat(name).size == file.size:
-            plan = self._before.read_plan(name)
-            blocks = Blocks(self._fetcher)
-            descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                if matching(descriptor, plan, blocks, self.stop) == (len(plan), file.size):
-                    return _Prepared(task, is_there=True)
-            finally:
-                os.close(descriptor)
+        if name in self._before and self._before.stat(name).size == file.size and self._is_same(file, name):
+            return _Prepared(task, is_there=True)
         if self._dry_run or file.size > _READ_AHEAD:
             return _Prepared(task)
         with open(file.path, "rb", buffering=0) as local:  # noqa: PTH123
             data = local.read(file.size + 1)
             _check_unchanged(file, local.fileno(), len(data))
         return _Prepared(task, data=data)
+
+    def _is_same(self, file: LocalFile, name: str) -> bool:
+        plan = self._before.read_plan(name)
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return matching(descriptor, plan, Blocks(self._fetcher), self.stop) == (len(plan), file.size)
+        except errors.NotFoundError:
+            return False  # its block is not stored yet, or was lost: in both cases these bytes do
+        finally:
+            os.close(descriptor)
 
     def finish(self, prepared: _Prepared) -> None:
         """Put a file into the collection, when it is its turn."""
