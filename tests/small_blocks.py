@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def small_blocks(size: int) -> Iterator[None]:
-    """Make blocks hold so many bytes, and files up to half of that be packed."""
-    constants = {"BLOCK_SIZE": size, "KEEP_BLOCK_SIZE": size, "PACKED_SIZE": size // 2}
+    """Make blocks hold so many bytes, files up to half of that be packed, and buffers of a fourth have a room."""
+    constants = {"BLOCK_SIZE": size, "KEEP_BLOCK_SIZE": size, "PACKED_SIZE": size // 2, "_MANY": size // 4}
     with contextlib.ExitStack() as patches:
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in ("keepset", "arvados"):

@@ -9,14 +9,14 @@ from keepset._core import Tree, join, prefer_large_pages
 
 
 @given(st.lists(st.binary(max_size=50).flatmap(lambda data: st.sampled_from([data, bytearray(data)]))))
-def test_join_is_that_of_bytes(parts: list[bytes | bytearray]) -> None:
+def test_join_is_that_of_bytes(parts: list[bytes | bytearray | memoryview]) -> None:
     """Whether small files are packed in one block or the other, their bytes lie one after the other."""
     assert join(parts, sum(map(len, parts))) == b"".join(parts)
 
 
 def test_join_of_more_than_a_large_page() -> None:
     """From 4 MiB on the bytes lie on other pages."""
-    parts: list[bytes | bytearray] = [bytes([number]) * 100_000 for number in range(100)]
+    parts: list[bytes | bytearray | memoryview] = [bytes([number]) * 100_000 for number in range(100)]
     assert join(parts, 10_000_000) == b"".join(parts)
 
 

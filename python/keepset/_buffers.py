@@ -6,11 +6,13 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
-from keepset._core import join
+from keepset._core import join, prefer_large_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent import futures
+
+    from keepset._rooms import Rooms
 
 __all__ = ["BLOCK_SIZE", "PACKED_SIZE", "Buffer", "Packer", "Place", "block_locator"]
 
@@ -18,6 +20,9 @@ BLOCK_SIZE = 1 << 26
 """The largest block, in bytes: 64 MiB."""
 PACKED_SIZE = BLOCK_SIZE // 2
 """The largest file, in bytes, that is packed together with others."""
+
+_MANY = 1 << 23
+"""From so many bytes on, a buffer that grows is in a room."""
 
 _cells = itertools.count(1)
 
@@ -45,11 +50,12 @@ class Buffer:
     # The bytes stay here after an upload: they may still be packed.
     keeps_bytes = False
 
-    def __init__(self, data: bytes | bytearray | None, cell: int | None = None) -> None:
+    def __init__(self, data: bytes | bytearray | memoryview | None, cell: int | None = None) -> None:
         """Make a buffer of these bytes; with a cell of its own, if none is given."""
         self.cell = next(_cells) if cell is None else cell
         # None once the bytes are in a pack or stored, and nobody needs them here. What was written in one go stays the
-        # object that it was, since most files are; a `bytearray` takes its place when more comes.
+        # object that it was, since most files are; a `bytearray` takes its place when more comes, and the start of a
+        # room when there is a lot.
         self.data = data
 
     def twin(self) -> Buffer:
@@ -66,6 +72,42 @@ class Buffer:
     def size(self) -> int:
         """The number of bytes in memory."""
         return len(self.data) if self.data else 0
+
+    def append(self, data: bytes | memoryview, rooms: Rooms) -> None:
+        """Put bytes behind those that there are; all together are a block at most.
+
+        Args:
+            data: The bytes.
+            rooms: Where there is memory for many.
+        """
+        before = self.data or b""
+        start, end = len(before), len(before) + len(data)
+        if isinstance(before, memoryview):
+            room = memoryview(before.obj)
+        elif end >= _MANY or rooms.has_free():
+            room = rooms.take()
+            room[:start] = before
+        else:
+            if isinstance(before, bytes):
+                before = bytearray(before)
+            before += data
+            if end.bit_length() != start.bit_length():
+                prefer_large_pages(before)  # it grows into other memory from time to time
+            self.data = before
+            return
+        room[start:end] = data
+        self.data = room[:end]
+
+    def drop(self, rooms: Rooms) -> None:
+        """Forget the bytes.
+
+        Args:
+            rooms: Where the memory of many goes back to.
+        """
+        room = self.data.obj if isinstance(self.data, memoryview) else None
+        self.data = None
+        if room is not None:
+            rooms.give_back(room)
 
     def place(self) -> Place | None:
         """Return where the bytes are stored, or None if they are not yet."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keepset._buffers import Buffer, Packer
+    from keepset._rooms import Rooms
     from keepset.keep.base import Data
 
 __all__ = ["Uploads"]
@@ -22,12 +23,14 @@ class Uploads:
         threads: How many uploads run at a time.
         lock: What protects the buffers.
         packer: What else might become of a buffer: one that is sent does not wait there any more.
+        rooms: Where the memory of large ones goes back to.
     """
 
-    def __init__(self, threads: int, lock: threading.Lock, packer: Packer) -> None:
+    def __init__(self, threads: int, lock: threading.Lock, packer: Packer, rooms: Rooms) -> None:
         self._threads = threads
         self._lock = lock
         self._packer = packer
+        self._rooms = rooms
         self._pool: futures.ThreadPoolExecutor | None = None
         # So many buffers are sent or wait for it: whoever has one more waits, so that memory is bounded.
         self._slots = threading.BoundedSemaphore(threads)
@@ -60,7 +63,7 @@ class Uploads:
             with self._lock:
                 buffer.locator = locator
                 if not buffer.keeps_bytes:
-                    buffer.data = None
+                    buffer.drop(self._rooms)
         except Exception as error:  # noqa: BLE001  # whatever a client raises is told to whoever writes or saves next
             with self._lock:
                 buffer.error = error

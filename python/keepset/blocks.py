@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from keepset import errors
 from keepset._buffers import BLOCK_SIZE, PACKED_SIZE, Buffer, Packer, Place, block_locator
-from keepset._core import prefer_large_pages
 from keepset._fetching import Fetcher
+from keepset._rooms import Rooms
 from keepset._signatures import Signatures
 from keepset._uploads import Uploads
 
@@ -82,7 +82,8 @@ class BlockManager:
         self.lock = threading.Lock()
         self._buffers: dict[int, Buffer] = {}
         self._packer = Packer()
-        self.uploads = Uploads(self.put_threads, self.lock, self._packer)
+        self._rooms = Rooms(BLOCK_SIZE, self.put_threads)
+        self.uploads = Uploads(self.put_threads, self.lock, self._packer, self._rooms)
         self.get_threads = self._usual_get_threads() if get_threads is None else get_threads
         self.signatures = signatures or Signatures()
         self._fetcher = Fetcher(keep, self.get_threads, self.signatures)
@@ -112,11 +113,7 @@ class BlockManager:
             if buffer.is_sealed or buffer.data is None:
                 return None
             start = len(buffer.data)
-            if isinstance(buffer.data, bytes):
-                buffer.data = bytearray(buffer.data)
-            buffer.data += data
-            if len(buffer.data).bit_length() != start.bit_length():
-                prefer_large_pages(buffer.data)  # it grows into other memory from time to time
+            buffer.append(data, self._rooms)
             return start
 
     def share(self, cells: Iterable[int]) -> None:
@@ -180,7 +177,8 @@ class BlockManager:
             for buffer in buffers:
                 if buffer.data is not None:
                     self._packer.forget(buffer)
-                    buffer.keeps_bytes, buffer.data = False, None
+                    buffer.keeps_bytes = False
+                    buffer.drop(self._rooms)
         return found
 
     # Packing.
@@ -311,6 +309,8 @@ class BlockManager:
         for buffer in pending:
             self.upload(buffer)
         self.uploads.wait(pending)
+        with self.lock:
+            self._rooms.clear()
         self.report(pending)
 
     def padding(self) -> str:

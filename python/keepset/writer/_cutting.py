@@ -13,6 +13,7 @@ from keepset.writer._layout import StreamLayout
 
 if TYPE_CHECKING:
     from keepset._buffers import Buffer
+    from keepset.keep.base import Data
 
 __all__ = ["BlockWriter"]
 
@@ -34,7 +35,7 @@ class BlockWriter(StreamLayout):
         self.num_retries = num_retries
         self.replication = replication
         # What has been written since the last block, in the order of the stream.
-        self._data_buffer: list[bytes | bytearray] = []
+        self._data_buffer: list[Data] = []
         self._data_buffer_len = 0
         # Blocks on their way, in order, with the locators of the stream that each belongs to.
         self._uploads: list[tuple[list[str], Buffer]] = []
