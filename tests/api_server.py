@@ -140,7 +140,7 @@ def discovery_document(root: str, **changes: Any) -> dict[str, Any]:
     }
     users = {"current": method("users.current", "GET", "users/current", {})}
     services = {"accessible": method("keep_services.accessible", "GET", "keep_services/accessible", {})}
-    logs = {"export": method("logs.export", "GET", "logs/export", {})}
+    logs = {"list": method("logs.list", "GET", "logs", LIST), "export": method("logs.export", "GET", "logs/export", {})}
     del logs["export"]["response"]
     methods = {"collections": collections, "groups": groups, "users": users, "keep_services": services, "logs": logs}
     methods["configs"] = {"get": method("configs.get", "GET", "config", {})}

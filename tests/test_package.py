@@ -18,7 +18,20 @@ from keepset import _core
 PACKAGE = Path(keepset.__file__).parent
 ROOT = Path(__file__).parent.parent
 
-HEAVY = {"asyncio", "click", "dataclasses", "inspect", "pathlib", "re", "rich", "sqlite3", "typer", "typing", "urllib3"}
+HEAVY = {
+    "asyncio",
+    "click",
+    "dataclasses",
+    "inspect",
+    "pathlib",
+    "re",
+    "rich",
+    "sqlite3",
+    "typer",
+    "typing",
+    "urllib3",
+    "websockets",
+}
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

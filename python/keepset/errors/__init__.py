@@ -45,7 +45,7 @@ programs to branch on (messages are for people and may change).
     └── InternalError                RuntimeError          a bug in keepset
 
 All names of `arvados.errors` are here, so that scripts that catch them work; as there, `SyntaxError` is not the
-builtin. `CommandFailedError` and `FeatureNotEnabledError` are here for them alone: nothing in this package raises them.
+builtin. `CommandFailedError` is here for them alone: nothing in this package raises it.
 `keepset.vocabulary` has further ones of its own, below `KeepsetError`.
 """
 
