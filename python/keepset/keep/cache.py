@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ __all__ = ["KeepBlockCache"]
 
 _DEFAULT_MAX = 256 << 20
 _REMEMBERED = 1 << 15
+_UNSHARED = sys.getrefcount(object()) + 1  # a name, too
 
 
 class _Fetch:
@@ -72,8 +74,9 @@ class KeepBlockCache:
         self._make_disk = functools.partial(DiskBlocks, disk_cache_dir, most_on_disk, max_slots)
         self._disk = self._make_disk() if disk_cache else None
         self.cache_max = (cache_max if not disk_cache else None) or _DEFAULT_MAX
-        # By digest, the one that was asked for last at the end.
-        self._blocks: dict[str, bytes] = {}
+        # By digest, the one that was asked for last at the end. None for those that are being fetched: what comes first
+        # need not be what is read first.
+        self._blocks: dict[str, bytes | None] = {}
         self._size = 0
         # What is being fetched will need so much room.
         self._promised = 0
@@ -156,6 +159,7 @@ class KeepBlockCache:
                 if other is None:
                     own = self._fetching[digest] = _Fetch()
                     self._promised += size
+                    self._blocks[digest] = None
                     self._spare = self._make_room(size)
                     break
             other.is_over.wait()
@@ -170,6 +174,8 @@ class KeepBlockCache:
         finally:
             with self._lock:
                 self._promised -= size
+                if self._blocks.get(digest, b"") is None:  # it did not come, or is not kept
+                    del self._blocks[digest]
                 self._spare = None
                 self._make_room()
                 del self._fetching[digest]
@@ -178,8 +184,8 @@ class KeepBlockCache:
     def take_spare(self) -> io.BytesIO | None:
         """Give away the memory of a block that had to leave for the one that is being fetched, if both have one size.
 
-        It is there already, where the pages of new memory are cleared first, which takes a tenth of a fetch. Whoever
-        still has that block keeps it: a `BytesIO` makes a copy before it lets others write to bytes that it shares.
+        It is there already, where the pages of new memory are cleared first, which takes a tenth of a fetch. A block
+        that somebody else has is not given away; and a `BytesIO` would make a copy before it lets others write to it.
         """
         with self._lock:
             spare, self._spare = self._spare, None
@@ -205,8 +211,9 @@ class KeepBlockCache:
         self._disk.add(digest, block)
 
     def _touch(self, digest: str) -> bytes | None:
-        block = self._blocks.pop(digest, None)
+        block = self._blocks.get(digest)
         if block is not None:
+            del self._blocks[digest]
             self._blocks[digest] = block
         return block
 
@@ -218,11 +225,11 @@ class KeepBlockCache:
     def _make_room(self, size: int = 0) -> io.BytesIO | None:
         """Let blocks go until the others fit; return the memory of one that had this size."""
         spare = None
-        while self._blocks and self._size + self._promised > self.cache_max:
-            digest = next(iter(self._blocks))
-            block = self._blocks.pop(digest)
+        while self._size and self._size + self._promised > self.cache_max:
+            digest, block = next((digest, block) for digest, block in self._blocks.items() if block is not None)
+            del self._blocks[digest]
             self._size -= len(block)
-            if len(block) == size:
+            if len(block) == size and sys.getrefcount(block) == _UNSHARED:
                 spare = io.BytesIO(block)
             if self._keeps_what_comes_back:
                 self._left[digest] = None
