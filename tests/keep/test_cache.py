@@ -1,6 +1,7 @@
 """Blocks that stay here: which ones, how many bytes, and who fetches them."""
 
 import functools
+import io
 import os
 import sys
 import threading
@@ -299,23 +300,50 @@ def test_the_memory_of_a_block_that_leaves_is_filled_anew_unless_somebody_has_it
     found: list[str | None] = []
 
     def fetch(data: bytes) -> bytes:
-        spare = cache.take_spare()
-        if spare is None:
-            found.append(None)
-            return data
-        with spare.getbuffer() as view:
-            view[:] = data
-        block = spare.getvalue()
+        block = filled(cache.take_spare(f"{data[:1].decode()}5"), data)
         found.append(places.get(id(block)))
         return block
 
     for data in (b"ccccc", b"ddddd"):
         assert cache.block(f"{data[:1].decode()}5", functools.partial(fetch, data), 5) == data
-        assert cache.take_spare() is None
     assert found == ["a", None]
     assert held == b"bbbbb"
-    cache.block("e4", lambda: b"eeee", 4)  # another size
-    assert cache.take_spare() is None
+    cache.block("e4", lambda: filled(cache.take_spare("e4"), b"eeee"), 4)  # another size
+    assert cache.take_spare("e4") is None
+
+
+def filled(spare: io.BytesIO | None, data: bytes) -> bytes:
+    """Return these bytes, in this memory if there is some."""
+    if spare is None:
+        return data
+    with spare.getbuffer() as view:
+        view[:] = data
+    return spare.getvalue()
+
+
+def test_memory_is_for_the_block_that_it_was_freed_for() -> None:
+    cache, source = KeepBlockCache(9), Source()
+    for name in ("a5", "b4"):
+        source.block(cache, name)
+    sizes: list[int] = []
+
+    def fetch(name: str) -> bytes:
+        if name == "c5":  # and another thread asks for another block before this one has its memory
+            cache.block("d4", functools.partial(fetch, "d4"), 4)
+        spare = cache.take_spare(name)
+        assert spare is not None
+        sizes.append(len(spare.getbuffer()))
+        return filled(spare, bytes(int(name[1])))
+
+    cache.block("c5", functools.partial(fetch, "c5"), 5)
+    assert sizes == [4, 5]
+
+
+def test_a_block_in_the_memory_of_another_does_not_have_its_hash() -> None:
+    cache, source = KeepBlockCache(9), Source()
+    hash(source.block(cache, "a5"))
+    block = cache.block("b5", lambda: filled(cache.take_spare("b5"), b"bbbbb"), 5)
+    assert {block: 1} == {b"bbbbb": 1}
 
 
 def test_blocks_leave_in_the_order_in_which_they_were_asked_for_not_that_of_coming() -> None:

@@ -15,7 +15,15 @@ __all__ = ["KeepBlockCache"]
 
 _DEFAULT_MAX = 256 << 20
 _REMEMBERED = 1 << 15
-_UNSHARED = sys.getrefcount(object()) + 1  # a name, too
+
+
+def _references() -> int:
+    """Return how many references a block has that is nobody's but one function's. From Python 3.14 on it is one."""
+    block = bytes(2)
+    return sys.getrefcount(block)
+
+
+_UNSHARED = _references()
 
 
 class _Fetch:
@@ -24,11 +32,13 @@ class _Fetch:
     Attributes:
         is_over: Set when it has come, or will not come.
         block: The block, when it has come.
+        spare: Memory for it, if there is any; see `KeepBlockCache.take_spare`.
     """
 
     def __init__(self) -> None:
         self.is_over = threading.Event()
         self.block: bytes | None = None
+        self.spare: io.BytesIO | None = None
 
 
 class KeepBlockCache:
@@ -80,7 +90,6 @@ class KeepBlockCache:
         self._size = 0
         # What is being fetched will need so much room.
         self._promised = 0
-        self._spare: io.BytesIO | None = None
         self.hits_counter, self.misses_counter = Counter(), Counter()
         # Those that had to leave memory, the last one at the end.
         self._left: dict[str, None] = {}
@@ -160,7 +169,7 @@ class KeepBlockCache:
                     own = self._fetching[digest] = _Fetch()
                     self._promised += size
                     self._blocks[digest] = None
-                    self._spare = self._make_room(size)
+                    own.spare = self._make_room(size)
                     break
             other.is_over.wait()
             if other.block is not None:
@@ -176,20 +185,29 @@ class KeepBlockCache:
                 self._promised -= size
                 if self._blocks.get(digest, b"") is None:  # it did not come, or is not kept
                     del self._blocks[digest]
-                self._spare = None
                 self._make_room()
                 del self._fetching[digest]
             own.is_over.set()
 
-    def take_spare(self) -> io.BytesIO | None:
-        """Give away the memory of a block that had to leave for the one that is being fetched, if both have one size.
+    def take_spare(self, locator: str) -> io.BytesIO | None:
+        """Give away the memory of a block that had to leave for one that is being fetched, if both have one size.
 
         It is there already, where the pages of new memory are cleared first, which takes a tenth of a fetch. A block
         that somebody else has is not given away; and a `BytesIO` would make a copy before it lets others write to it.
+
+        Args:
+            locator: The locator of the block that is being fetched, or its MD5 in hexadecimal.
         """
         with self._lock:
-            spare, self._spare = self._spare, None
-            return spare
+            fetch = self._fetching.get(locator[:32])
+            if fetch is None or fetch.spare is None:
+                return None
+            spare, fetch.spare = fetch.spare, None
+        # A `bytes` remembers its `hash()`, which is that of the old block: only one that changes its size forgets it.
+        size = spare.seek(0, io.SEEK_END)
+        spare.write(b"\0")
+        spare.truncate(size)
+        return spare
 
     def _from_disk(self, digest: str) -> bytes | None:
         block = self._disk.read(digest) if self._disk else None

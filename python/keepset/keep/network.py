@@ -116,7 +116,7 @@ class NetworkKeep:
     def _fetch(self, locator: KeepLocator, request_id: str | None, num_retries: int) -> bytes:
         operation = self._operation(request_id, num_retries)
         headers = {"Accept": "application/octet-stream"}
-        spare = self._cache.take_spare()
+        spare = self._cache.take_spare(locator.md5sum.lower())
 
         def ask(service: Service, number: int) -> bytes:
             terms = self._terms(operation, service, number, headers)
