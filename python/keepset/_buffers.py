@@ -61,7 +61,9 @@ class Buffer:
     def twin(self) -> Buffer:
         """Return a buffer of the same cell and bytes for another block manager. Both are sealed."""
         self.is_sealed = True
-        twin = Buffer(None if self.locator else self.data, self.cell)
+        data = None if self.locator else self.data
+        # One that cannot be written to: a room goes back to where it is from, and not to two places at a time.
+        twin = Buffer(data.toreadonly() if isinstance(data, memoryview) else data, self.cell)
         twin.is_sealed = True
         twin.locator = self.locator
         if self.pack is not None:
@@ -104,7 +106,7 @@ class Buffer:
         Args:
             rooms: Where the memory of many goes back to.
         """
-        room = self.data.obj if isinstance(self.data, memoryview) else None
+        room = self.data.obj if isinstance(self.data, memoryview) and not self.data.readonly else None
         self.data = None
         if room is not None:
             rooms.give_back(room)

@@ -70,6 +70,19 @@ def test_a_twin_has_its_bytes_for_itself() -> None:
     assert twin.read(0, 6) == b"abcdef"
 
 
+def test_a_room_goes_back_to_where_it_is_from_alone() -> None:
+    rooms, others = Rooms(100, 2), Rooms(100, 2)
+    rooms.give_back(rooms.take().obj)
+    buffer = Buffer(b"abc")
+    buffer.append(b"def", rooms)
+    buffer.twin().drop(others)
+    assert not others.has_free()
+    twin = buffer.twin().twin()
+    buffer.drop(Rooms(100, 0))
+    twin.drop(others)
+    assert not others.has_free()
+
+
 def test_no_more_are_kept_than_are_wanted() -> None:
     rooms = Rooms(100, 1)
     for room in [rooms.take().obj, rooms.take().obj]:
