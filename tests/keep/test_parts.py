@@ -1,6 +1,7 @@
 """Blocks that come and go in parts: what is stored is what a `put` of the whole would have stored."""
 
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate import PATIENCE
 from keepset import errors
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep import _files
@@ -163,6 +165,34 @@ def test_what_a_dead_writer_has_left_is_collected_and_what_a_living_one_writes_i
 @pytest.fixture
 def opener(keep: Folder) -> BlockOpener:
     return BlockOpener(keep)
+
+
+def test_whoever_closes_a_block_waits_for_a_part_that_is_being_written(
+    keep: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = _files.Unfinished.write
+    block = IncomingBlock(keep)
+    closer = threading.Thread(target=block.close)
+
+    def write(self: _files.Unfinished, data: memoryview) -> None:
+        closer.start()
+        closer.join(0.1)  # it does not take as long, unless it waits
+        real(self, data)
+
+    monkeypatch.setattr(_files.Unfinished, "write", write)
+    block.add(b"abc")
+    closer.join(PATIENCE)
+    assert unfinished(keep) == []
+
+
+def test_a_closed_block_takes_nothing(keep: Folder) -> None:
+    block = IncomingBlock(keep)
+    block.add(b"abc")
+    block.close()
+    for late in (lambda: block.add(b"d"), block.publish):
+        with pytest.raises(ValueError, match="closed"):
+            late()
+    assert unfinished(keep) == []
 
 
 @pytest.mark.parametrize("data", [b"a", b"ab", b"abc", b"abcdefg"])

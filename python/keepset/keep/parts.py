@@ -3,7 +3,8 @@
 import hashlib
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keepset import errors
@@ -17,7 +18,7 @@ _REMEMBERED = 1 << 16
 
 
 class IncomingBlock:
-    """A block on its way into a store. Not safe for threads: one part after the other.
+    """A block on its way into a store. Not safe for threads: one part after the other; but anybody may close it.
 
     Invariant: what has come is the start of the unfinished file, or, as long as there is none, of the stored one.
 
@@ -42,6 +43,8 @@ class IncomingBlock:
 
     def __init__(self, keep: BlockFolder, expected: str | None = None) -> None:
         self.size = 0
+        self._lock = threading.Lock()  # a file that is closed while it is written to may be another one by then
+        self._is_closed = False
         self._keep = keep
         self._hash = hashlib.md5(usedforsecurity=False)
         self._unfinished: _files.Unfinished | None = None
@@ -64,6 +67,7 @@ class IncomingBlock:
         Raises:
             BlockTooLargeError: Together they are more than 64 MiB.
             KeepWriteError: It cannot be written.
+            ValueError: The block is closed.
         """
         if not part:
             return
@@ -71,10 +75,17 @@ class IncomingBlock:
             raise errors.BlockTooLargeError(f"more than {KEEP_BLOCK_SIZE} bytes: Keep takes no larger block")
         self._hash.update(part)
         data = memoryview(part)
-        with _files.writing(self._keep.path):
+        with self._opened(), _files.writing(self._keep.path):
             if self._unfinished is not None or not self._is_stored(data):
                 self._file().write(data)
         self.size += len(part)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("the block is closed")
+            yield
 
     def _is_stored(self, data: memoryview) -> bool:
         return self._stored is not None and _files.holds_at(self._stored, self.size, data)
@@ -94,10 +105,12 @@ class IncomingBlock:
 
         Raises:
             KeepWriteError: As for `LocalKeep.put`.
+            ValueError: The block is closed.
         """
         digest = self.hash
         if self.size:
-            self._keep.settle(digest, self._is_in, self._give_name)
+            with self._opened():
+                self._keep.settle(digest, self._is_in, self._give_name)
         return f"{digest}+{self.size}"
 
     def _give_name(self, path: Path, replace: bool) -> bool:
@@ -109,13 +122,15 @@ class IncomingBlock:
         return os.fstat(descriptor).st_size == self.size and _files.same(descriptor, own, self.size)
 
     def close(self) -> None:
-        """Leave nothing behind but what was published."""
-        if self._stored is not None:
-            os.close(self._stored)
-            self._stored = None
-        if self._unfinished is not None:
-            self._unfinished.close()
-            self._unfinished = None
+        """Leave nothing behind but what was published. Who is adding a part, or publishing, is waited for."""
+        with self._lock:
+            self._is_closed = True
+            if self._stored is not None:
+                os.close(self._stored)
+                self._stored = None
+            if self._unfinished is not None:
+                self._unfinished.close()
+                self._unfinished = None
 
 
 class OpenBlock:
