@@ -224,10 +224,11 @@ class BlockOpener:
     def _compare(self, digest: str, descriptor: int, path: Path, status: os.stat_result) -> None:
         state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         with self._lock:
-            known = self._compared.pop(digest, None)
+            known = self._compared.get(digest)
         if known != state and _files.md5_of(descriptor) != digest:
             raise damaged(path)
         with self._lock:
+            self._compared.pop(digest, None)
             self._compared[digest] = state
             if len(self._compared) > _REMEMBERED:
                 del self._compared[next(iter(self._compared))]
