@@ -48,8 +48,8 @@ class BlockManager:
     Args:
         keep: The client that stores and fetches blocks.
         copies: On how many services each block is stored; None for two.
-        put_threads: How many uploads run at a time; None for three: one may wait
-            for a disk while two keep two processors busy.
+        put_threads: How many uploads run at a time; None for three: one may wait for a disk while two keep two
+            processors busy.
         num_retries: How often an upload is tried again; None for the client's own number.
         storage_classes_func: What says in which storage classes blocks are stored; None for the default ones.
         get_threads: How many blocks are fetched ahead of sequential readers, 0 for none; None for as many as the client

@@ -22,7 +22,6 @@ LARGEST_REQUEST = 1 << 27
 
 STORAGE_CLASSES = ("default",)
 """Those that there are unless more are named; the first one is what blocks get when nobody says otherwise."""
-"""The only storage class: a folder has no others."""
 
 _REVISION = "20250402"
 _EPOCH = "1970-01-01T00:00:00.000000000Z"
