@@ -162,23 +162,11 @@ class _Put:
 
     def _bring(self, collection: Any, source: str, directory: str, filename: str, *, is_only: bool) -> Transferred:
         if source == STANDARD_INPUT:
-            if self._dry_run:
-                return Transferred((join(directory, filename),))
-            if sys.stdin is None:
-                raise OSError(9, "standard input is closed")
-            self._run.progress.describe("Storing standard input")
-            return upload_stream(collection, sys.stdin.buffer, join(directory, filename))
+            return self._bring_stream(collection, join(directory, filename))
         if self._is_left_out(source):
             return Transferred(left_out=(join(directory, _base_name(source)),))
         is_directory = Path(source).is_dir()
         path = directory if is_only and is_directory else join(directory, _base_name(source))
-        checkpoint = None
-        if not self._dry_run:
-            # What other options have had stored in other places, or in fewer, has to be stored again.
-            storing = " ".join(map(str, self._keeping.storing.values()))
-            target = f"{self._run.stores.place()} {collection.manifest_locator() or 'new'} {storing} {path}"
-            checkpoint = Checkpoint.of(source, target, self._include, self._exclude)
-            self._checkpoints.append(checkpoint)
         self._run.progress.describe(f"Looking at {one_line(source)}")
         result = upload(
             collection,
@@ -190,13 +178,29 @@ class _Put:
             jobs=self._jobs,
             dry_run=self._dry_run,
             progress=shown_progress(self._run, "Storing"),
-            checkpoint=checkpoint,
+            checkpoint=None if self._dry_run else self._checkpoint(collection, source, path),
             warn=self._warn,
         )
         if not is_only and not self._dry_run:
             # Small files of two sources do not share a block: each can be gone on with by itself.
             collection.manifest_text()
         return result
+
+    def _bring_stream(self, collection: Any, path: str) -> Transferred:
+        if self._dry_run:
+            return Transferred((path,))
+        if sys.stdin is None:
+            raise OSError(9, "standard input is closed")
+        self._run.progress.describe("Storing standard input")
+        return upload_stream(collection, sys.stdin.buffer, path)
+
+    def _checkpoint(self, collection: Any, source: str, path: str) -> Checkpoint:
+        # What other options have had stored in other places, or in fewer, has to be stored again.
+        storing = " ".join(map(str, self._keeping.storing.values()))
+        target = f"{self._run.stores.place()} {collection.manifest_locator() or 'new'} {storing} {path}"
+        checkpoint = Checkpoint.of(source, target, self._include, self._exclude)
+        self._checkpoints.append(checkpoint)
+        return checkpoint
 
     def _warn(self, warning: str) -> None:
         """Tell before anything of a source is stored, so that there is time to think."""
