@@ -130,3 +130,19 @@ def test_a_keep_that_does_not_answer_is_not_waited_for(number: signal.Signals, m
     monkeypatch.setenv("LIMIT", "1")
     code = Slow().stopped(number, 1, "get", "reads", "copy", pause=100_000)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+
+
+TOLD_TWICE = """
+import signal
+from keepset.cli import signals
+signals._limit(130)
+signal.alarm(5)
+signals._limit(143)
+print(signal.alarm(0))
+"""
+
+
+def test_to_be_told_again_gives_no_more_time() -> None:
+    # In a process of its own: that of the tests has an alarm already.
+    left = subprocess.run([sys.executable, "-c", TOLD_TWICE], check=True, capture_output=True, text=True).stdout
+    assert 0 < int(left) <= 5
