@@ -46,7 +46,8 @@ class Rooms:
             room: What the view that was given out is of.
         """
         if isinstance(room, mmap.mmap) and len(self._free) < self._most:
-            with suppress(BufferError, SystemError):  # it has views; or the system cannot tell, as macOS
+            # It has views, or the system cannot tell, as macOS.
+            with suppress(BufferError, OSError, SystemError, ValueError):
                 room.resize(self._size)  # which changes nothing, but is refused while there are views
                 self._free.append(room)
 
