@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from api_server import TOKEN, ApiServer
 from cluster_log import ClusterLog
 from event_server import EventServer, Told
+from gate import PATIENCE
 from keepset import config
 from keepset.api import ThreadSafeAPIClient, api
 from keepset.catalog import discovery, transport
 from keepset.catalog.local import LocalCatalog
 from keepset.events import EventClient, websocket
+from keepset.events._following import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,16 @@ if TYPE_CHECKING:
 
     from event_server import Follow
     from keepset.events import Filter
+
+
+@pytest.fixture(autouse=True)
+def nobody_stays() -> Iterator[None]:
+    """What is closed ends soon, though its server is gone: in other tests, it would go on asking."""
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, Follower):
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)

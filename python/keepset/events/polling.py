@@ -161,7 +161,8 @@ class PollClient(Follower):
             if self.is_closed.wait(pause):
                 return _NOTHING
             try:
-                page: Mapping[str, Any] = self.api.logs().list(**query).execute()
+                # The client's own retries would go on for minutes after `close`.
+                page: Mapping[str, Any] = self.api.logs().list(**query).execute(num_retries=0)
             except Exception as error:  # noqa: BLE001  # the client may be that of another library
                 problem = error
                 if _is_final(error):
