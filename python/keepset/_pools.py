@@ -17,7 +17,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from keepset.util import ca_certs_path
 
-__all__ = ["PoolClasses", "Unverified", "is_loopback", "pool_manager"]
+__all__ = ["PoolClasses", "Unverified", "is_loopback", "pool_manager", "tls_context"]
 
 _HOSTS = 64
 _CONNECTIONS_PER_HOST = 32
@@ -102,7 +102,8 @@ def _pool_manager(
     if proxy:
         manager: urllib3.PoolManager = _proxy_manager(proxy, options | {"ca_certs": authorities})
     else:
-        manager = urllib3.PoolManager(**options, ssl_context=_context(insecure, authorities) if encrypted else None)
+        context = tls_context(insecure=insecure, authorities=authorities) if encrypted else None
+        manager = urllib3.PoolManager(**options, ssl_context=context)
     manager.pool_classes_by_scheme = {
         "http": classes.plain,
         "https": classes.unverified if insecure else classes.verified,
@@ -110,8 +111,13 @@ def _pool_manager(
     return manager
 
 
-def _context(insecure: bool, authorities: str | None) -> ssl.SSLContext:
-    """Return what all connections of a manager share: to read the certificates of authorities takes some 30 ms."""
+def tls_context(*, insecure: bool, authorities: str | None) -> ssl.SSLContext:
+    """Return what encrypts connections, any number of them: to read the certificates of authorities takes some 30 ms.
+
+    Args:
+        insecure: Whether any certificate will do.
+        authorities: The file with the certificates of those that are trusted; None for those of the system.
+    """
     context = create_urllib3_context()
     if insecure:
         context.check_hostname = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 import urllib.parse
+from typing import TYPE_CHECKING
 
 from keepset import errors, util
-from keepset._pools import is_loopback
+from keepset._pools import is_loopback, tls_context
 from keepset._secrets import Secret
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Address"]
 
@@ -69,9 +72,4 @@ class Address(Secret):
             if not (insecure or is_loopback(self.host)):
                 raise errors.ConfigError(f"without TLS the token can be read on its way to {self.place}")
             return None
-        if not insecure:
-            return ssl.create_default_context(cafile=util.ca_certs_path())
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
+        return tls_context(insecure=insecure, authorities=None if insecure else util.ca_certs_path())
