@@ -6,8 +6,8 @@ Other than at a keepstore, storing a block takes a token: this server is its own
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -18,8 +18,8 @@ from keepset import errors
 from keepset.config import KEEP_BLOCK_SIZE
 from keepset.keep._folder import EMPTY_HASH
 from keepset.keep.parts import IncomingBlock, OpenBlock
-from keepset.serve.bodies import PART, declared_length, parts
-from keepset.serve.replies import CORS, Data, Refusal, Sliced, text
+from keepset.serve.bodies import declared_length, parts
+from keepset.serve.replies import CORS, PART, Data, Refusal, Sliced, text
 from keepset.serve.service import Caller, Service
 from keepset.serve.signatures import Verdict
 
@@ -115,28 +115,26 @@ class Keep:
                 raise Refusal(400, "invalid signature")
 
     def _open(self, locator: _Locator) -> OpenBlock:
-        try:
-            return self._service.opener.open(f"{locator.digest}+{locator.size}")
-        except errors.BlockDamagedError as error:
-            self._size(locator)  # it may be the locator that is wrong
-            raise _refused(error) from error
-        except errors.KeepsetError as error:
-            raise _refused(error) from error
+        with _refusing():
+            try:
+                return self._service.opener.open(f"{locator.digest}+{locator.size}")
+            except errors.BlockDamagedError:
+                self._size(locator)  # it may be the locator that is wrong
+                raise
 
     def _size(self, locator: _Locator) -> int:
         """Return the size of a stored block, which must be that of the locator if it says one."""
         if locator.is_empty_block:
             return 0
         keep = self._service.store.keep
-        try:
-            if locator.size is not None:
-                keep.head(f"{locator.digest}+{locator.size}")
-                return locator.size
-            entry = next(keep.index(locator.digest), None)
-        except errors.BlockDamagedError as error:
-            raise Refusal(400, "invalid locator: what is stored under this hash has another size") from error
-        except errors.KeepsetError as error:
-            raise _refused(error) from error
+        with _refusing():
+            try:
+                if locator.size is not None:
+                    keep.head(f"{locator.digest}+{locator.size}")
+                    return locator.size
+                entry = next(keep.index(locator.digest), None)
+            except errors.BlockDamagedError as error:
+                raise Refusal(400, "invalid locator: what is stored under this hash has another size") from error
         if entry is None:
             raise Refusal(404, "file does not exist")
         return entry.size
@@ -197,22 +195,17 @@ async def _pieces(block: OpenBlock) -> AsyncIterator[bytes]:
 
 
 def _add(block: IncomingBlock, part: list[bytes]) -> None:
-    try:
+    with _refusing():
         for piece in part:
             block.add(piece)
-    except errors.KeepsetError as error:
-        raise _refused(error) from error
 
 
 def _finish(block: IncomingBlock, last: list[bytes], expected: str | None) -> str:
-    with closing(block):
+    with closing(block), _refusing():
         _add(block, last)
         if expected not in (None, block.hash):
             raise Refusal(400, f"content hash {block.hash} did not match specified locator {expected}")
-        try:
-            return block.publish()
-        except errors.KeepsetError as error:
-            raise _refused(error) from error
+        return block.publish()
 
 
 def _parse(text: str) -> _Locator:
@@ -231,6 +224,15 @@ def _parse(text: str) -> _Locator:
 def _copies(request: Request) -> int:
     wanted = request.headers.get("x-keep-desired-replicas", "")
     return max(int(wanted), 1) if _COPIES.fullmatch(wanted) else 1
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Refuse what the store has an error for."""
+    try:
+        yield
+    except errors.KeepsetError as error:
+        raise _refused(error) from error
 
 
 def _refused(error: errors.KeepsetError) -> Refusal:

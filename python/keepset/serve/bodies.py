@@ -7,12 +7,9 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from keepset.serve.replies import IDLE_SECONDS, Refusal
+from keepset.serve.replies import IDLE_SECONDS, PART, Refusal
 
-__all__ = ["PART", "Budget", "declared_length", "parts", "read_body"]
-
-PART = 1 << 20
-"""How many bytes of a block a request holds at a time, and as many more that are being written, or sent."""
+__all__ = ["Budget", "declared_length", "parts", "read_body"]
 
 _MOST_PIECES = 256  # each may be as small as a byte
 

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from keepset import Manifest
 from keepset.keep.parts import BlockOpener
+from keepset.serve.replies import PART
 
 __all__ = ["Span", "content_headers", "disposition", "file_pieces", "requested_span", "zip_pieces"]
 
 _WINDOW = 1 << 26
-_SLICE = 1 << 20
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 # What a browser may show; the rest it saves. Nothing here can run a script, and the sandbox would not let it.
@@ -119,8 +119,8 @@ def file_pieces(opener: BlockOpener, manifest: Manifest, path: str, span: Span) 
     # A plan of all of a large file at once could be large itself.
     for start in range(span.start, span.end, _WINDOW):
         for locator, offset, length in manifest.read_plan(path, start, min(_WINDOW, span.end - start)):
-            for at in range(offset, offset + length, _SLICE):
-                yield _part(opener, locator, at, min(at + _SLICE, offset + length))
+            for at in range(offset, offset + length, PART):
+                yield _part(opener, locator, at, min(at + PART, offset + length))
 
 
 def _part(opener: BlockOpener, locator: str, start: int, end: int) -> bytes:

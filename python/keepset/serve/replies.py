@@ -13,12 +13,13 @@ from keepset.serve.log import request_id
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["CORS", "IDLE_SECONDS", "Data", "Refusal", "Sliced", "errors", "json_reply", "text"]
+__all__ = ["CORS", "IDLE_SECONDS", "PART", "Data", "Refusal", "Sliced", "errors", "json_reply", "text"]
 
 IDLE_SECONDS = 60.0
 """For how long a client may neither send nor take anything: it holds memory that others wait for."""
 
-_SLICE = 1 << 20
+PART = 1 << 20
+"""How many bytes a request holds at a time, and as many more that are being written, or sent."""
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -123,8 +124,8 @@ class Data(Sliced):
 
 async def _slices(content: bytes) -> AsyncIterator[memoryview]:
     view = memoryview(content)
-    for start in range(0, len(view), _SLICE):
-        yield view[start : start + _SLICE]
+    for start in range(0, len(view), PART):
+        yield view[start : start + PART]
 
 
 def json_reply(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Data:
