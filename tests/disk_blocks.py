@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from keepset.keep.disk_cache import DiskBlocks
 
@@ -40,3 +43,16 @@ def has(disk: DiskBlocks, block: bytes) -> bool:
     found = disk.read(digest_of(block))
     assert found in (None, block)
     return found is not None
+
+
+def read_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes are read at a time from here on."""
+    lengths: list[int] = []
+    read = os.pread
+
+    def counted(descriptor: int, length: int, start: int) -> bytes:
+        lengths.append(length)
+        return read(descriptor, length, start)
+
+    monkeypatch.setattr("os.pread", counted)
+    return lengths

@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from disk_blocks import read_lengths
 from gate import PATIENCE
 from keep_server import Answer, Api, KeepServer
 from keepset import errors
@@ -139,14 +140,7 @@ def test_a_small_read_of_a_block_on_the_disk_reads_no_more_of_it(
     file = collection["f"]
     for start in (0, MEBIBYTE, 2 * MEBIBYTE):
         file.readfrom(start, 100)  # whole blocks are looked at before their first use
-    lengths: list[int] = []
-    read = os.pread
-
-    def counted(descriptor: int, length: int, start: int) -> bytes:
-        lengths.append(length)
-        return read(descriptor, length, start)
-
-    monkeypatch.setattr("os.pread", counted)
+    lengths = read_lengths(monkeypatch)
     for start in (0, 2 * MEBIBYTE, MEBIBYTE, 0):
         assert len(file.readfrom(start + 5000, 100)) == 100
     assert max(lengths) <= 100

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from disk_blocks import MEBIBYTE, add, block_of, digest_of, file_of, has
+from disk_blocks import MEBIBYTE, add, block_of, digest_of, file_of, has, read_lengths
 from gate import PATIENCE
 from keepset.keep import KeepBlockCache
 from keepset.keep.disk_cache import DiskBlocks
@@ -171,19 +171,6 @@ def test_readers_do_without_a_file_that_cannot_be_read(
         assert cache.part(digest_of(b"foo"), 0, 1) is None
         assert cache.get(digest_of(b"foo")) is None
         assert cache.block(digest_of(b"foo"), lambda: b"foo") == b"foo"
-
-
-def read_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes are read at a time from here on."""
-    lengths: list[int] = []
-    read = os.pread
-
-    def counted(descriptor: int, length: int, start: int) -> bytes:
-        lengths.append(length)
-        return read(descriptor, length, start)
-
-    monkeypatch.setattr("os.pread", counted)
-    return lengths
 
 
 def test_h56_more_blocks_than_files_may_be_open_are_looked_at_as_a_whole_once(
